@@ -1,0 +1,185 @@
+//! Blobs that are cut, wrong, or longer than they say.
+
+use super::{last_layer, stocked};
+use crate::content::{Blob, Image, LAYER_GZIP, noise};
+use crate::origin::{End, Length, Reply, Script};
+use crate::registry::Registry;
+use crate::scenario::{Class, Expect, REPOSITORY, Scenario, TAG};
+
+const INTEGRITY: Expect = Expect::Failure(&[Class::Integrity]);
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        cut(
+            &["D01"],
+            "cut-body-fin",
+            "A layer's body ends early with FIN, once",
+            100_000,
+            End::Fin,
+        ),
+        cut(
+            &["D01"],
+            "cut-body-at-zero",
+            "A layer's body ends before its first byte, once",
+            0,
+            End::Fin,
+        ),
+        cut(
+            &["D02"],
+            "cut-body-rst",
+            "A layer's body ends early with a reset, once",
+            100_000,
+            End::Rst,
+        ),
+        cut_chunked(),
+        dripping_cut(),
+        wrong_offset(),
+        no_content_range(),
+        range_not_satisfiable(),
+        other_bytes_on_resume(),
+        longer_than_descriptor(),
+        wrong_size(),
+        flipped_bit(),
+        flipped_bit_once(),
+        encoded(),
+        gone_on_resume(),
+        empty_blob(),
+    ]
+}
+
+fn cut(
+    ids: &'static [&'static str],
+    name: &'static str,
+    title: &'static str,
+    at: u64,
+    end: End,
+) -> Scenario {
+    let (layer, rule) = last_layer();
+    let path = format!("*/blobs/{}", layer.digest);
+    let slack = 64 * 1024;
+    Scenario::new(ids, name, title)
+        .with_rules([rule.times(1, Reply::registry().cut(at, end))])
+        .requests("A", "GET", &path, 2..=3)
+        .sent("A", "GET", &path, layer.bytes.len() as u64 + slack)
+}
+
+fn cut_chunked() -> Scenario {
+    let (_, rule) = last_layer();
+    let title = "A layer's body without a length ends early, once";
+    let reply = Reply::registry().length(Length::Absent).cut(100_000, End::Fin);
+    Scenario::new(&["D16"], "cut-body-without-length", title).with_rules([rule.times(1, reply)])
+}
+
+fn dripping_cut() -> Scenario {
+    let (layer, rule) = last_layer();
+    let title = "Every answer brings one byte and ends";
+    Scenario::new(&["D04"], "one-byte-for-ever", title)
+        .with_rules([rule.always(Reply::registry().cut(1, End::Fin))])
+        .expecting(Expect::Failure(&[Class::Network, Class::Integrity]))
+        .requests("A", "GET", &format!("*/blobs/{}", layer.digest), 1..=20)
+}
+
+/// A cut, then this answer to the resume, then a registry that behaves.
+fn resume(
+    ids: &'static [&'static str],
+    name: &'static str,
+    title: &'static str,
+    answer: Reply,
+) -> Scenario {
+    let (_, cut) = last_layer();
+    let (_, resumed) = last_layer();
+    Scenario::new(ids, name, title).with_rules([
+        resumed.with_header("range").times(1, answer),
+        cut.times(1, Reply::registry().cut(100_000, End::Fin)),
+    ])
+}
+
+fn wrong_offset() -> Scenario {
+    let (layer, _) = last_layer();
+    let range = format!("bytes 0-{}/{}", layer.bytes.len() - 1, layer.bytes.len());
+    let answer = Reply::new(206).header("Content-Range", range).body(layer.bytes);
+    let title = "A resume is answered from the beginning, as 206";
+    resume(&["D08"], "range-at-wrong-offset", title, answer)
+}
+
+fn no_content_range() -> Scenario {
+    let title = "A resume is answered with 206 and no Content-Range";
+    let answer = Reply::registry().without_header("content-range");
+    resume(&["D09"], "range-without-content-range", title, answer)
+}
+
+fn range_not_satisfiable() -> Scenario {
+    let title = "A resume is answered with 416 though bytes are missing";
+    resume(&["D12"], "range-refused", title, Reply::new(416))
+}
+
+fn other_bytes_on_resume() -> Scenario {
+    let (layer, _) = last_layer();
+    let rest = noise(99, layer.bytes.len() - 100_000);
+    let title = "A resume brings bytes of another blob";
+    resume(&["D13"], "other-bytes-on-resume", title, Reply::registry().body(rest))
+}
+
+fn gone_on_resume() -> Scenario {
+    let (_, cut) = last_layer();
+    let title = "The blob is gone when the client comes back for the rest";
+    Scenario::new(&["D21"], "gone-on-resume", title)
+        .with_rules([cut
+            .times(1, Reply::registry().cut(100_000, End::Fin))
+            .always(Reply::new(404))])
+        .expecting(Expect::Failure(&[Class::NotFound]))
+}
+
+fn longer_than_descriptor() -> Scenario {
+    let (layer, rule) = last_layer();
+    let title = "A layer's body goes on for ever after its last byte";
+    Scenario::new(&["D14"], "endless-body", title)
+        .with_rules([rule.always(Reply::new(200).endless(layer.bytes, &b"\0"[..]))])
+        .expecting(INTEGRITY)
+        .sent("A", "GET", &format!("*/blobs/{}", layer.digest), 32 * 1024 * 1024)
+}
+
+fn wrong_size() -> Scenario {
+    let image = Image::small().with_manifest(|manifest| {
+        if let Some(size) = manifest.pointer_mut("/layers/1/size") {
+            *size = 1000.into();
+        }
+    });
+    let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+    Scenario::new(&["D15"], "wrong-size", "The manifest gives a layer another size than it has")
+        .at("A", Script::registry(registry))
+        .expecting(INTEGRITY)
+}
+
+fn flipped_bit() -> Scenario {
+    let (layer, rule) = last_layer();
+    Scenario::new(&["D17"], "wrong-digest", "One bit of a layer is flipped, always")
+        .with_rules([rule.always(Reply::registry().flip_bit(layer.bytes.len() / 2))])
+        .expecting(INTEGRITY)
+        .requests("A", "GET", &format!("*/blobs/{}", layer.digest), 1..=4)
+}
+
+fn flipped_bit_once() -> Scenario {
+    let (_, rule) = last_layer();
+    let title = "One bit of a layer is flipped, in the first answer only";
+    Scenario::new(&["D17"], "wrong-digest-once", title)
+        .with_rules([rule.times(1, Reply::registry().flip_bit(0))])
+}
+
+fn encoded() -> Scenario {
+    let (_, rule) = last_layer();
+    let title = "A layer is labelled Content-Encoding: gzip, and its bytes are the right ones";
+    Scenario::new(&["D18"], "content-encoding", title)
+        .with_rules([rule.always(Reply::registry().header("Content-Encoding", "gzip"))])
+}
+
+fn empty_blob() -> Scenario {
+    let image = Image::small();
+    let mut layers = image.layers;
+    layers.push(Blob::new(LAYER_GZIP, ""));
+    let image = Image::of(image.config, layers);
+    let registry = stocked().with_image(REPOSITORY, TAG, &image);
+    Scenario::new(&["D22"], "empty-blob", "A layer of no bytes at all")
+        .at("A", Script::registry(registry))
+        .with_image(image)
+}

@@ -1,0 +1,202 @@
+//! What must be true after a scenario, whatever the client is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{
+    Action, Bound, CANARIES, Done, Expect, Limit, Outcome, PASSWORD, REPOSITORY, Scenario, Task,
+};
+use crate::layout;
+use crate::origin::{Origin, Stage, holds};
+use crate::registry::TOKEN;
+
+/// How a scenario ended.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What went wrong; nothing means that the client passed.
+    pub faults: Vec<String>,
+    /// What the client returned; `None` when it met the deadline.
+    pub outcome: Option<Outcome>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many requests all origins saw.
+    pub requests: usize,
+    /// Method, target and status of every request, by origin.
+    pub transcript: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether everything was as it must be.
+    pub fn passed(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    pub(super) fn judge(
+        scenario: &Scenario,
+        task: &Task,
+        stage: &Stage,
+        outcome: Option<Outcome>,
+        elapsed: Duration,
+    ) -> Self {
+        let mut faults = Vec::new();
+        match &outcome {
+            None => faults.push(format!("no end after {} s", scenario.deadline.as_secs())),
+            Some(outcome) => {
+                faults.extend(ended(scenario, task, stage, outcome));
+                faults.extend(secrets_shown(outcome));
+            }
+        }
+        faults.extend(scenario.bounds.iter().filter_map(|bound| exceeded(bound, stage)));
+        faults.extend(leaked(stage));
+
+        let mut transcript = Vec::new();
+        for (name, origin) in stage.origins() {
+            for seen in origin.log().seen {
+                let (method, target) = (&seen.request.method, &seen.request.target);
+                transcript.push(format!("{name} {method} {target} {} {}", seen.status, seen.sent));
+            }
+        }
+        Self { faults, outcome, elapsed, requests: transcript.len(), transcript }
+    }
+}
+
+/// Compares the outcome with what was expected, and looks at what was left behind.
+fn ended(scenario: &Scenario, task: &Task, stage: &Stage, outcome: &Outcome) -> Vec<String> {
+    let wrong = |text: String| vec![text];
+    match (&scenario.expect, &outcome.result) {
+        (Expect::Failure(classes), Err(failure)) => {
+            let mut faults = left_behind(task);
+            if failure.message.trim().is_empty() {
+                faults.push("failed without a word".to_owned());
+            }
+            let other =
+                failure.class.filter(|class| !classes.is_empty() && !classes.contains(class));
+            if let Some(class) = other {
+                faults
+                    .push(format!("failed as {class:?}, not as {classes:?}: {}", failure.message));
+            }
+            faults
+        }
+        (Expect::Failure(_), Ok(_)) => {
+            let mut faults = left_behind(task);
+            faults.push("succeeded where it had to fail".to_owned());
+            faults
+        }
+        (_, Err(failure)) => wrong(format!("failed: {}", failure.message)),
+        (Expect::Accepted, Ok(_)) => Vec::new(),
+        (Expect::Tags(expected), Ok(done)) => {
+            let tags = expected.iter().map(|tag| (*tag).to_owned()).collect();
+            if *done == Done::Tags(tags) {
+                Vec::new()
+            } else {
+                wrong(format!("wrong tags: {done:?}"))
+            }
+        }
+        (Expect::Success, Ok(done)) => match scenario.action {
+            Action::Pull => fetched(scenario, task),
+            Action::Push => arrived(scenario, stage),
+            Action::ListTags => Vec::new(),
+            Action::Digest if *done == Done::Digest(scenario.image.manifest.digest.clone()) => {
+                Vec::new()
+            }
+            Action::Digest => wrong(format!("wrong digest: {done:?}")),
+        },
+    }
+}
+
+fn fetched(scenario: &Scenario, task: &Task) -> Vec<String> {
+    let present = match layout::verified_blobs(&task.layout) {
+        Ok(present) => present,
+        Err(error) => return vec![format!("unverified content: {error}")],
+    };
+    let manifest = &scenario.image.manifest.digest;
+    let mut wanted: BTreeSet<_> = scenario.image.blobs().map(|blob| blob.digest.clone()).collect();
+    wanted.insert(manifest.clone());
+    let mut faults: Vec<_> =
+        wanted.difference(&present).map(|digest| format!("{digest} was not fetched")).collect();
+    match layout::entries(&task.layout) {
+        Ok(entries) => {
+            let listed: Vec<_> = entries.iter().filter_map(|e| e.get("digest")?.as_str()).collect();
+            if listed != [manifest.as_str()] {
+                faults.push(format!("index.json lists {listed:?}, not {manifest}"));
+            }
+        }
+        Err(error) => faults.push(format!("index.json: {error}")),
+    }
+    faults
+}
+
+fn arrived(scenario: &Scenario, stage: &Stage) -> Vec<String> {
+    let registry = stage.origin("A").map(Origin::registry).unwrap_or_default();
+    let Some(repository) = registry.repository(REPOSITORY) else {
+        return vec!["nothing arrived".to_owned()];
+    };
+    let blobs = scenario
+        .image
+        .blobs()
+        .filter(|blob| repository.blobs.get(&blob.digest) != Some(&blob.bytes));
+    let mut faults: Vec<_> = blobs.map(|blob| format!("{} did not arrive", blob.digest)).collect();
+    let manifest = repository.find(&scenario.reference);
+    if manifest.map(|(_, (_, bytes))| bytes) != Some(&scenario.image.manifest.bytes) {
+        faults.push("the manifest did not arrive under its tag".to_owned());
+    }
+    faults
+}
+
+/// After a failed pull: no entry in the index, and no file whose name claims what its content is not.
+fn left_behind(task: &Task) -> Vec<String> {
+    if task.action != Action::Pull {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    if let Err(error) = layout::verified_blobs(&task.layout) {
+        faults.push(format!("unverified content was left behind: {error}"));
+    }
+    match layout::entries(&task.layout) {
+        Ok(entries) if entries.is_empty() => {}
+        Ok(_) => faults.push("the failed pull is listed in index.json".to_owned()),
+        Err(error) => faults.push(format!("index.json was left broken: {error}")),
+    }
+    faults
+}
+
+fn secrets_shown(outcome: &Outcome) -> Vec<String> {
+    let message = outcome.result.as_ref().err().map_or("", |failure| failure.message.as_str());
+    let shown = |canary: &&&str| holds(&outcome.said, canary) || holds(message, canary);
+    let secrets = [PASSWORD, TOKEN];
+    secrets.iter().filter(shown).map(|canary| format!("{canary} was shown")).collect()
+}
+
+fn leaked(stage: &Stage) -> Vec<String> {
+    let leaks = stage.origin("B").map(|origin| origin.log().leaks(&CANARIES)).unwrap_or_default();
+    let describe =
+        |leak: crate::origin::Leak| format!("B received {} in {}", leak.canary, leak.place);
+    leaks.into_iter().map(describe).collect()
+}
+
+fn exceeded(bound: &Bound, stage: &Stage) -> Option<String> {
+    let Bound { origin, method, path, limit } = bound;
+    let log = stage.origin(origin)?.log();
+    let what = format!("{method} {path} at {origin}");
+    match limit {
+        Limit::Requests(range) => {
+            let count = log.count(method, path);
+            (!range.contains(&count)).then(|| format!("{what}: {count} requests, not {range:?}"))
+        }
+        Limit::SentAtMost(most) => {
+            let sent: u64 = log.requests(method, path).map(|seen| seen.sent).sum();
+            (sent > *most).then(|| format!("{what}: {sent} bytes, more than {most}"))
+        }
+        Limit::PauseAtLeast(least) => {
+            let mut at = log.requests(method, path).map(|seen| seen.at);
+            let pause = at.next().zip(at.next()).map(|(first, second)| second - first);
+            pause.filter(|pause| pause < least).map(|pause| {
+                format!(
+                    "{what}: tried again after {} ms, before {} ms",
+                    pause.as_millis(),
+                    least.as_millis()
+                )
+            })
+        }
+    }
+}
