@@ -1,1 +1,40 @@
 #![doc = include_str!("../README.md")]
+
+mod body;
+mod budget;
+mod clock;
+mod deadlines;
+mod diagnostic;
+mod error;
+mod event;
+mod hosts;
+mod link;
+pub mod origin;
+mod redact;
+mod request;
+mod response;
+mod retry;
+pub mod service;
+mod text;
+mod transport;
+
+pub use self::body::{Body, ByteStream};
+pub use self::budget::Budget;
+pub use self::clock::{Clock, SystemClock};
+pub use self::deadlines::Deadlines;
+pub use self::diagnostic::{Diagnostic, ErrorCode};
+pub use self::error::{Error, ErrorKind};
+pub use self::event::{Counters, Event};
+pub use self::hosts::Hosts;
+pub use self::origin::{Origin, Refusal};
+pub use self::redact::RedactedUrl;
+pub use self::request::{Replay, Request};
+pub use self::response::{MANIFEST_CAP, PAGE_CAP, Response};
+pub use self::retry::RetryPolicy;
+pub use self::service::HttpService;
+pub use self::transport::{Builder, Transport};
+// What the signatures above are made of.
+pub use bytes::Bytes;
+pub use http::header;
+pub use http::{HeaderMap, Method, StatusCode};
+pub use url::Url;

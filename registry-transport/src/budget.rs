@@ -1,0 +1,102 @@
+//! What one operation may spend on failures, carried through its token requests, redirects and resumes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::retry::Spent;
+
+/// Progress that makes an interruption forgotten.
+const PROGRESS: u64 = 64 << 10;
+/// Consecutive interruptions without progress that end an operation.
+const INTERRUPTIONS: u32 = 5;
+/// Resumes of one operation, however much progress it makes.
+const RESUMES: u32 = 256;
+
+/// The retry budget of one operation: a handle to clone into every request that belongs to it.
+///
+/// Attempts never multiply: however many requests an operation consists of, they share one account.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Mutex<Account>>);
+
+#[derive(Debug)]
+struct Account {
+    spent: Spent,
+    first_failure: Option<Instant>,
+    interruptions: u32,
+    resumes: u32,
+    resumes_allowed: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Budget {
+    /// A fresh budget for an operation.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Account {
+            spent: Spent::default(),
+            first_failure: None,
+            interruptions: 0,
+            resumes: 0,
+            resumes_allowed: RESUMES,
+        })))
+    }
+
+    /// A fresh budget for moving a blob of `size` bytes: a large one may be interrupted more often in all
+    /// (8 times, and once for every MiB, at most 256 times).
+    pub fn for_blob(size: u64) -> Self {
+        let budget = Self::new();
+        let by_size = u32::try_from(size >> 20).unwrap_or(RESUMES);
+        budget.account(|account| {
+            account.resumes_allowed = RESUMES.min(8_u32.saturating_add(by_size))
+        });
+        budget
+    }
+
+    /// What was spent up to `now`, which is the time of a failure.
+    pub(crate) fn spent_at(&self, now: Instant) -> Spent {
+        self.account(|account| {
+            let first = *account.first_failure.get_or_insert(now);
+            account.spent.elapsed = now.saturating_duration_since(first);
+            account.spent
+        })
+    }
+
+    pub(crate) fn charge(&self, change: impl FnOnce(&mut Spent)) {
+        self.account(|account| change(&mut account.spent));
+    }
+
+    /// Charges one interruption of a body after `progress` bytes. `None`: the operation has had enough of them.
+    /// Otherwise the number of interruptions in a row that made no progress worth the name.
+    pub(crate) fn interrupted(&self, progress: u64) -> Option<u32> {
+        self.account(|account| {
+            if progress >= PROGRESS {
+                account.interruptions = 0;
+                account.spent = Spent::default();
+                account.first_failure = None;
+            } else {
+                account.interruptions += 1;
+            }
+            account.resumes += 1;
+            let left = account.interruptions <= INTERRUPTIONS
+                && account.resumes <= account.resumes_allowed;
+            left.then_some(account.interruptions)
+        })
+    }
+
+    /// How long the operation has been failing.
+    pub(crate) fn failing_for(&self, now: Instant) -> Duration {
+        self.account(|account| {
+            account
+                .first_failure
+                .map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
+        })
+    }
+
+    fn account<T>(&self, f: impl FnOnce(&mut Account) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

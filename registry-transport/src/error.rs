@@ -1,0 +1,294 @@
+//! What went wrong: what was attempted, on what, how often, what the other side said, and what to do next.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::diagnostic::Diagnostic;
+use crate::redact::RedactedUrl;
+use crate::retry::Class;
+use crate::text::sanitise;
+
+/// A failed request. `Display` is one line and holds no secret; the cause is in [`source`](std::error::Error::source).
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+pub(crate) type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    what: String,
+    method: Option<Method>,
+    url: Option<RedactedUrl>,
+    status: Option<StatusCode>,
+    diagnostics: Vec<Diagnostic>,
+    hint: Option<String>,
+    class: Class,
+    retry_after: Option<Duration>,
+    retry_at: Option<SystemTime>,
+    attempts: u32,
+    elapsed: Duration,
+    cause: Option<Cause>,
+    first: Option<Error>,
+}
+
+/// What kind of failure it is: enough to choose an exit code or the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// 404 or 410: there is no such thing, or it is not shown to this caller.
+    NotFound,
+    /// 401 although a credential or token was accepted before.
+    Unauthorized,
+    /// 401 without a challenge that this client can answer.
+    NoChallenge,
+    /// The token endpoint refused the credential.
+    TokenRefused,
+    /// 403: known and not allowed.
+    Denied,
+    /// Too many requests, and the wait is longer than allowed; see [`Error::retry_at`].
+    RateLimited,
+    /// 409 or 412: somebody else's change is in the way, or the registry does not allow this change.
+    Conflict,
+    /// 405 or 501: the registry does not offer this operation.
+    Unsupported,
+    /// 413, or a body over the cap that the caller set.
+    TooLarge,
+    /// 416: the range does not exist.
+    Range,
+    /// 400, 422 and their like: the registry understood and does not accept it.
+    Rejected,
+    /// The registry fails (5xx), and kept failing.
+    Unavailable,
+    /// A status that was not expected and has no kind of its own.
+    UnexpectedStatus,
+    /// No connection, or it broke before an answer: name resolution, refused, unreachable, reset.
+    Network,
+    /// The TLS handshake or the certificate failed. Never retried.
+    Tls,
+    /// The other side does not speak HTTP as it should.
+    Protocol,
+    /// The origin rule forbids the next step; nothing was sent.
+    Refused,
+    /// Nothing happened for too long.
+    Timeout,
+    /// Bytes come, but slower than the floor.
+    TooSlow,
+    /// The answer broke off in its body.
+    Interrupted,
+    /// The body to send could not be read, or was not as long as announced.
+    Body,
+    /// A credential could not be had: keychain, configuration file, helper.
+    Credential,
+    /// The request or the transport is set up in a way that cannot work.
+    Config,
+}
+
+impl Error {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The status of the last answer, if there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// What the registry said about it, in its own codes and words.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.0.diagnostics
+    }
+
+    /// The method of the request.
+    pub fn method(&self) -> Option<&Method> {
+        self.0.method.as_ref()
+    }
+
+    /// The URL that failed, fit to be printed.
+    pub fn url(&self) -> Option<&RedactedUrl> {
+        self.0.url.as_ref()
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self.0.class, Class::Permanent)
+    }
+
+    /// The time before which the server does not want to be asked again.
+    pub fn retry_at(&self) -> Option<SystemTime> {
+        self.0.retry_at
+    }
+
+    /// How many times the request was sent; a resend after a challenge or a redirect does not count.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// From the first attempt to the failure, waits included.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// How the first attempt failed, when there were several.
+    pub fn first_failure(&self) -> Option<&Error> {
+        self.0.first.as_ref()
+    }
+
+    /// What the caller can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref().or(match self.0.kind {
+            ErrorKind::NotFound if self.0.status.is_some() => {
+                Some("a registry also answers this for a private repository; log in if it is one")
+            }
+            ErrorKind::Unauthorized | ErrorKind::Denied | ErrorKind::NoChallenge => {
+                Some("log in to the registry, or check that the account may do this")
+            }
+            ErrorKind::TokenRefused => Some("check the user name and password, or log in again"),
+            ErrorKind::Unavailable | ErrorKind::Network | ErrorKind::Timeout => {
+                Some("check the host name, the port and the network, or try again later")
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            what: what.into(),
+            method: None,
+            url: None,
+            status: None,
+            diagnostics: Vec::new(),
+            hint: None,
+            class: Class::Permanent,
+            retry_after: None,
+            retry_at: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            cause: None,
+            first: None,
+        }))
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.0.class
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_request(mut self, method: &Method, url: &Url) -> Self {
+        self.0.method = Some(method.clone());
+        self.0.url = Some(url.into());
+        self
+    }
+
+    pub(crate) fn with_cause(
+        mut self,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.0.cause = Some(Arc::new(cause));
+        self
+    }
+
+    pub(crate) fn with_class(mut self, class: Class) -> Self {
+        self.0.class = class;
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn with_answer(mut self, status: StatusCode, diagnostics: Vec<Diagnostic>) -> Self {
+        self.0.status = Some(status);
+        self.0.diagnostics = diagnostics;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_retry_at(mut self, retry_at: SystemTime) -> Self {
+        self.0.retry_at = Some(retry_at);
+        self
+    }
+
+    pub(crate) fn with_history(
+        mut self,
+        attempts: u32,
+        elapsed: Duration,
+        first: Option<Self>,
+    ) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = elapsed;
+        self.0.first = first;
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { what, method, url, diagnostics, attempts, elapsed, .. } = &*self.0;
+        if let (Some(method), Some(url)) = (method, url) {
+            write!(f, "{method} {url}: ")?;
+        }
+        f.write_str(what)?;
+        for (n, diagnostic) in diagnostics.iter().take(5).enumerate() {
+            write!(f, "{}{diagnostic}", if n == 0 { ": " } else { "; " })?;
+        }
+        if *attempts > 1 {
+            write!(f, " ({attempts} attempts in {:.1} s)", elapsed.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("status", &self.0.status)
+            .field("message", &self.to_string())
+            .field("cause", &self.0.cause.as_ref().map(ToString::to_string))
+            .field("hint", &self.hint())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// The words for an answer that is an error: the status, and the body's text when it is no error document.
+pub(crate) fn describe_status(
+    status: StatusCode,
+    diagnostics: &[Diagnostic],
+    body: &[u8],
+) -> String {
+    let mut what = status.as_u16().to_string();
+    if let Some(reason) = status.canonical_reason() {
+        what = format!("{what} {reason}");
+    }
+    let text = String::from_utf8_lossy(body);
+    if diagnostics.is_empty() && !text.trim().is_empty() && !text.trim_start().starts_with('<') {
+        what = format!("{what}: {}", sanitise(&text, 300));
+    }
+    what
+}

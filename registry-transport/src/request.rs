@@ -1,0 +1,175 @@
+//! One request to a registry: what is asked, what it needs, what counts as an answer.
+
+use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, RANGE};
+use http::{Method, StatusCode};
+use registry_authn::{Resource, Scopes};
+use registry_name::Registry;
+use url::Url;
+
+use crate::body::Body;
+use crate::budget::Budget;
+
+/// A request to a registry. It belongs to a *home* registry, also when a server chose its URL: secrets go to the home
+/// registry's origin and nowhere else.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) registry: Registry,
+    pub(crate) target: Target,
+    pub(crate) headers: HeaderMap,
+    pub(crate) scopes: Scopes,
+    pub(crate) resource: Option<Resource>,
+    pub(crate) body: Body,
+    pub(crate) expect: Vec<u16>,
+    pub(crate) replay: Replay,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) bulk: bool,
+    /// The first header that could not be built; reported when the request is sent.
+    pub(crate) invalid: Option<String>,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// A path (with an optional query) at the registry's endpoint.
+    Path(String),
+    /// A URL that a server chose: an upload `Location`, a `Link`.
+    Url(Url),
+}
+
+/// What may be done after a failure that leaves open whether the registry acted on the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Replay {
+    /// Sending it twice does what sending it once does: it may be sent again after any failure.
+    Safe,
+    /// It is sent again only when it provably was not processed; anything else is for the caller to probe.
+    Unsent,
+}
+
+impl Request {
+    /// A request for `path` (`"/v2/…"`, with a query if needed) at `registry`.
+    ///
+    /// GET and HEAD are [`Replay::Safe`], every other method is [`Replay::Unsent`] until told otherwise. Any status from
+    /// 200 to 299 is an answer until [`expect`](Self::expect) says otherwise.
+    pub fn new(method: Method, registry: &Registry, path: impl Into<String>) -> Self {
+        let replay = match method {
+            Method::GET | Method::HEAD => Replay::Safe,
+            _ => Replay::Unsent,
+        };
+        Self {
+            method,
+            registry: registry.clone(),
+            target: Target::Path(path.into()),
+            headers: HeaderMap::new(),
+            scopes: Scopes::default(),
+            resource: None,
+            body: Body::empty(),
+            expect: Vec::new(),
+            replay,
+            budget: None,
+            bulk: false,
+            invalid: None,
+        }
+    }
+
+    /// Goes to a URL that a server chose instead. It is judged like a redirect when the request is sent.
+    #[must_use]
+    pub fn to(mut self, url: Url) -> Self {
+        self.target = Target::Url(url);
+        self
+    }
+
+    /// Sets a header. One that is sensitive (`Authorization`, `Cookie`, or [`secret_header`](Self::secret_header)) stays at
+    /// the home origin.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
+        match HeaderValue::from_bytes(value.as_ref()) {
+            Ok(value) => {
+                self.headers.insert(name, value);
+            }
+            Err(_) => self.invalid = Some(format!("header {name} cannot hold this value")),
+        }
+        self
+    }
+
+    /// Sets a header that holds a secret: it is sent to the home origin only and never printed.
+    #[must_use]
+    pub fn secret_header(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
+        self = self.header(name.clone(), value);
+        if let Some(value) = self.headers.get_mut(&name) {
+            value.set_sensitive(true);
+        }
+        self
+    }
+
+    /// Sets `Accept` to these media types.
+    #[must_use]
+    pub fn accept(self, media_types: &[&str]) -> Self {
+        self.header(ACCEPT, media_types.join(", "))
+    }
+
+    /// Asks for the bytes from `offset` on (RFC 9110, section 14.1.2).
+    #[must_use]
+    pub fn range_from(self, offset: u64) -> Self {
+        self.header(RANGE, format!("bytes={offset}-"))
+    }
+
+    /// What a token must allow.
+    #[must_use]
+    pub fn scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Whose credential to use: the registry's own unless told otherwise.
+    #[must_use]
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// What to send.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// The statuses that are an answer, whatever they mean; every other one becomes an [`Error`](crate::Error).
+    #[must_use]
+    pub fn expect(mut self, statuses: &[u16]) -> Self {
+        self.expect = statuses.to_vec();
+        self
+    }
+
+    /// What may be done after a failure that leaves the outcome open.
+    #[must_use]
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = replay;
+        self
+    }
+
+    /// The budget of the operation that this request is a part of; a fresh one otherwise.
+    #[must_use]
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.budget = Some(budget.clone());
+        self
+    }
+
+    /// Moves many bytes: HTTP/1.1 connections of its own, since all streams of an HTTP/2 connection share one window.
+    #[must_use]
+    pub fn bulk(mut self) -> Self {
+        self.bulk = true;
+        self
+    }
+
+    pub(crate) fn resource_or_registry(&self) -> Resource {
+        self.resource.clone().unwrap_or_else(|| Resource::Registry(self.registry.clone()))
+    }
+}
+
+/// Whether `status` is an answer to a request that expects `expected` (any 2xx when empty).
+pub(crate) fn is_expected(expected: &[u16], status: StatusCode) -> bool {
+    if expected.is_empty() { status.is_success() } else { expected.contains(&status.as_u16()) }
+}

@@ -1,0 +1,85 @@
+//! Where a request leaves this crate: one asynchronous method that moves one request to one server and back.
+//!
+//! No redirect is followed here, nothing is retried, no secret is chosen. The built-in service is reqwest; a caller's own
+//! goes in through [`Builder::service`](crate::Builder::service).
+
+mod body;
+mod classify;
+mod error;
+mod reqwest;
+mod resolve;
+
+use std::fmt;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{HeaderMap, Method, StatusCode};
+use url::Url;
+
+pub(crate) use self::body::State;
+pub use self::body::{BodyError, RequestBody};
+pub use self::error::{HttpError, HttpErrorKind};
+pub(crate) use self::reqwest::{Connect, Reqwest};
+pub(crate) use self::resolve::has_private_address;
+
+/// Sends one request and returns the head of the answer with its body unread.
+#[async_trait]
+pub trait HttpService: Send + Sync + fmt::Debug {
+    /// Sends `request`. A redirect is an answer like any other. Dropping the future abandons the request.
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+}
+
+/// A request as it goes out: headers complete, secrets attached.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL, without user information.
+    pub url: Url,
+    /// All headers but `Host`. Secrets among them are marked sensitive.
+    pub headers: HeaderMap,
+    /// The body, of an exact size.
+    pub body: RequestBody,
+    /// How to connect.
+    pub route: Route,
+}
+
+/// How to connect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Route {
+    /// Many bytes: an HTTP/1.1 connection of its own serves them better than a shared one.
+    pub bulk: bool,
+    /// A server chose this URL: a name that resolves to a private address must not be connected to.
+    pub public_only: bool,
+}
+
+/// An answer, its body unread.
+#[non_exhaustive]
+pub struct HttpResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body. Dropping it abandons the rest.
+    pub body: ResponseBody,
+}
+
+/// The bytes of an answer as they come, transfer coding removed and content coding untouched.
+pub type ResponseBody = Pin<Box<dyn Stream<Item = Result<Bytes, HttpError>> + Send>>;
+
+impl HttpResponse {
+    /// An answer.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: ResponseBody) -> Self {
+        Self { status, headers, body }
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse").field("status", &self.status).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! What an error of reqwest means for a resend. Its own predicates do not tell; the chain of causes does.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::body::BodyError;
+use super::resolve::ResolveError;
+use super::{HttpError, HttpErrorKind};
+
+/// A request that got no answer.
+pub(crate) fn request_error(error: reqwest::Error) -> HttpError {
+    HttpError::new(request_kind(&error)).with_cause(printable(error))
+}
+
+/// A body that broke off.
+pub(crate) fn body_error(error: reqwest::Error) -> HttpError {
+    let wrong = causes(&error).any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|cause| {
+            matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+                && tls_failure(cause).is_none()
+        })
+    });
+    let kind = if wrong { HttpErrorKind::Protocol } else { HttpErrorKind::Interrupted };
+    HttpError::new(kind).with_cause(printable(error))
+}
+
+fn request_kind(error: &reqwest::Error) -> HttpErrorKind {
+    use HttpErrorKind as Kind;
+    for cause in causes(error) {
+        if let Some(resolve) = cause.downcast_ref::<ResolveError>() {
+            return match resolve {
+                ResolveError::NoSuchHost(_) => Kind::NoSuchHost,
+                ResolveError::Temporary(_) => Kind::Resolve,
+                ResolveError::Private => Kind::PrivateAddress,
+            };
+        }
+        if cause.is::<BodyError>() {
+            return Kind::RequestBody;
+        }
+        if tls_failure(cause).is_some() {
+            return Kind::Tls;
+        }
+        if let Some(kind) = h2_kind(cause) {
+            return kind;
+        }
+        if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+            if hyper.is_parse() {
+                return Kind::Protocol;
+            }
+            if hyper.is_canceled() || hyper.is_closed() {
+                return Kind::Unprocessed;
+            }
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            if io.kind() == io::ErrorKind::ConnectionRefused {
+                return Kind::ConnectionRefused;
+            }
+        }
+    }
+    if error.is_connect() {
+        let text = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        // hyper-util's proxy errors have no public type.
+        return if text.contains("tunnel") || text.contains("proxy") {
+            Kind::Proxy
+        } else {
+            Kind::Connect
+        };
+    }
+    if error.is_builder() { Kind::Unsupported } else { Kind::NoAnswer }
+}
+
+/// All causes, the error itself first. An `io::Error` passes on the source of what it wraps and not the wrapped error.
+fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let next = |error: &&'a (dyn StdError + 'static)| -> Option<&'a (dyn StdError + 'static)> {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        }
+    };
+    std::iter::successors(Some(error), next)
+}
+
+#[cfg(feature = "rustls")]
+fn tls_failure<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    causes(cause).find(|cause| cause.is::<rustls::Error>())
+}
+
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+fn tls_failure<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    causes(cause).find(|cause| cause.is::<native_tls::Error>())
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn tls_failure<'a>(_: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    None
+}
+
+#[cfg(feature = "http2")]
+fn h2_kind(cause: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
+    let error = cause.downcast_ref::<h2::Error>()?;
+    let unprocessed = error.is_remote()
+        && match error.reason() {
+            // RFC 9113, sections 6.8 and 8.7: such a stream was not acted on.
+            Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+            Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+            _ => false,
+        };
+    Some(if unprocessed { HttpErrorKind::Unprocessed } else { HttpErrorKind::NoAnswer })
+}
+
+#[cfg(not(feature = "http2"))]
+fn h2_kind(_: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
+    None
+}
+
+/// The error without its URL, which may hold a signed query.
+fn printable(error: reqwest::Error) -> reqwest::Error {
+    error.without_url()
+}
