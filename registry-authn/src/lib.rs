@@ -1,1 +1,20 @@
 #![doc = include_str!("../README.md")]
+
+mod config;
+mod credential;
+mod environment;
+mod error;
+pub mod helper;
+mod keychain;
+mod resource;
+mod scope;
+mod secret;
+
+pub use config::{DockerConfig, default_keychain, default_keychain_in};
+pub use credential::Credential;
+pub use environment::Environment;
+pub use error::{Error, ErrorKind};
+pub use keychain::{Anonymous, Authenticator, Chain, Fixed, Keychain};
+pub use resource::Resource;
+pub use scope::{Scope, ScopeError, Scopes};
+pub use secret::Secret;

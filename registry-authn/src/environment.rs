@@ -1,0 +1,66 @@
+//! The process's surroundings, as a value.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The variables and the home directory that credentials are looked up with.
+///
+/// `Debug` shows the names of the variables, not their values.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The surroundings of this process. Nothing else in this crate reads them.
+    pub fn current() -> Self {
+        Self { variables: std::env::vars_os().collect(), home: std::env::home_dir() }
+    }
+
+    /// No variables and no home.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// With this variable set.
+    #[must_use]
+    pub fn var(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// With this home directory; helpers find it in `HOME`.
+    #[must_use]
+    pub fn home(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.variables.insert("HOME".into(), path.clone().into());
+        self.home = Some(path);
+        self
+    }
+
+    /// The value of a variable; one that is empty counts as not set.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        let value = self.variables.get(OsStr::new(name))?;
+        (!value.is_empty()).then_some(value.as_os_str())
+    }
+
+    pub(crate) fn home_dir(&self) -> Option<&Path> {
+        self.home.as_deref().filter(|home| !home.as_os_str().is_empty())
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.variables.iter()
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("variables", &self.variables.keys().collect::<Vec<_>>())
+            .field("home", &self.home)
+            .finish()
+    }
+}
