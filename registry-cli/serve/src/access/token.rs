@@ -1,0 +1,154 @@
+//! The token endpoint: `GET` with Basic, or the OAuth2 form (RFC 6749 sections 4.3 and 6), as
+//! container registries use them.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::guard::{self, Guard};
+use super::{Access, Bearer, Scope};
+use crate::problem::{Code, Problem};
+
+/// Tokens that are kept at most; then the one that expires first goes.
+const KEPT: usize = 10_000;
+
+/// Refresh tokens outlive the tokens that they are exchanged for.
+const REFRESH: Duration = Duration::from_secs(24 * 3600);
+
+/// Parameters of a token request, from its query or its form.
+#[derive(Debug)]
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) parameters: &'a [(String, String)],
+    pub(crate) form: bool,
+}
+
+/// The tokens that are good now. Of a token only its hash is kept.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    access: Mutex<HashMap<Key, Issued>>,
+    refresh: Mutex<HashMap<Key, Issued>>,
+}
+
+type Key = [u8; 32];
+
+#[derive(Debug)]
+struct Issued {
+    until: Instant,
+    scopes: Vec<Scope>,
+}
+
+impl Tokens {
+    /// What a token allows; `None` if it is unknown or has expired.
+    pub(super) fn find(&self, token: &str) -> Option<Vec<Scope>> {
+        let tokens = lock(&self.access);
+        let issued = tokens.get(&key(token)).filter(|issued| issued.until > Instant::now())?;
+        Some(issued.scopes.clone())
+    }
+}
+
+impl Guard {
+    /// Answers a token request with a JSON document.
+    pub(crate) fn token(
+        &self,
+        headers: &HeaderMap,
+        request: &TokenRequest<'_>,
+    ) -> Result<Value, Problem> {
+        let Access::Bearer(bearer) = &self.access else {
+            return Err(Problem::unknown(Code::Unsupported, "this registry uses no tokens"));
+        };
+        let known = self.identify(bearer, headers, request)?;
+        let scopes = request.all("scope").flat_map(str::split_whitespace).filter_map(Scope::parse);
+        let scopes: Vec<Scope> =
+            if known { scopes.collect() } else { scopes.filter_map(Scope::only_pull).collect() };
+
+        let token = issue(&self.tokens.access, bearer.expiry, scopes)?;
+        let mut answer = json!({
+            "token": token,
+            "access_token": token,
+            "expires_in": bearer.expiry.as_secs(),
+        });
+        let offline = request.one("offline_token") == Some("true")
+            || request.one("access_type") == Some("offline");
+        if known && offline {
+            answer["refresh_token"] = issue(&self.tokens.refresh, REFRESH, Vec::new())?.into();
+        }
+        Ok(answer)
+    }
+
+    /// `false`: nobody in particular, who may pull.
+    fn identify(
+        &self,
+        bearer: &Bearer,
+        headers: &HeaderMap,
+        request: &TokenRequest<'_>,
+    ) -> Result<bool, Problem> {
+        let verified = match request.one("grant_type").filter(|_| request.form) {
+            None => guard::verify(&bearer.users, headers),
+            Some("password") => {
+                let name = request.one("username").unwrap_or_default();
+                Some(bearer.users.verify(name, request.one("password").unwrap_or_default()))
+            }
+            Some("refresh_token") => {
+                let token = key(request.one("refresh_token").unwrap_or_default());
+                let issued = lock(&self.tokens.refresh);
+                Some(issued.get(&token).is_some_and(|issued| issued.until > Instant::now()))
+            }
+            Some(_) => {
+                let message = "grant_type is password or refresh_token";
+                return Err(Problem::new(StatusCode::BAD_REQUEST, Code::Unsupported, message));
+            }
+        };
+        match verified {
+            Some(true) => Ok(true),
+            None if bearer.anonymous_pull => Ok(false),
+            given => Err(guard::refuse_basic(given.is_some())),
+        }
+    }
+}
+
+impl<'a> TokenRequest<'a> {
+    fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+        let parameters = self.parameters.iter().filter(move |(name, _)| name == key);
+        parameters.map(|(_, value)| value.as_str())
+    }
+
+    fn one(&self, key: &str) -> Option<&'a str> {
+        self.all(key).next()
+    }
+}
+
+fn issue(
+    into: &Mutex<HashMap<Key, Issued>>,
+    expiry: Duration,
+    scopes: Vec<Scope>,
+) -> io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    let now = Instant::now();
+    let mut tokens = lock(into);
+    if tokens.len() >= KEPT {
+        tokens.retain(|_, issued| issued.until > now);
+    }
+    if tokens.len() >= KEPT {
+        let first = tokens.iter().min_by_key(|(_, issued)| issued.until).map(|(key, _)| *key);
+        first.and_then(|key| tokens.remove(&key));
+    }
+    tokens.insert(key(&token), Issued { until: now + expiry, scopes });
+    Ok(token)
+}
+
+fn key(token: &str) -> Key {
+    Sha256::digest(token).into()
+}
+
+fn lock(tokens: &Mutex<HashMap<Key, Issued>>) -> MutexGuard<'_, HashMap<Key, Issued>> {
+    tokens.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,192 @@
+//! One request in, one response out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+
+use crate::access::{Caller, Guard, Scope};
+use crate::body::{self, Body};
+use crate::handlers;
+use crate::name::Name;
+use crate::problem::{Code, Problem};
+use crate::request_log::{RequestLog, RequestRecord};
+use crate::route::Route;
+use crate::sessions::Sessions;
+use crate::store::Store;
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) sessions: Sessions,
+    pub(crate) guard: Guard,
+    pub(crate) limits: Limits,
+    pub(crate) log: Option<RequestLog>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) read_only: bool,
+    pub(crate) manifest: usize,
+    pub(crate) chunk_min: Option<u64>,
+    pub(crate) upload_expiry: Duration,
+    pub(crate) idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            manifest: 4 << 20,
+            chunk_min: None,
+            upload_expiry: Duration::from_secs(24 * 3600),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) caller: Caller,
+}
+
+impl Call<'_> {
+    /// The first value of a query parameter.
+    pub(crate) fn parameter(&self, key: &str) -> Option<&str> {
+        self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A header that is text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.server.store)
+    }
+}
+
+impl Server {
+    pub(crate) async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, mut body) = request.into_parts();
+        let mut response = match self.answer(&parts, &mut body).await {
+            Ok(response) => response,
+            Err(problem) => {
+                self.drain(&parts, &mut body).await;
+                problem.into_response()
+            }
+        };
+        let version = HeaderValue::from_static("registry/2.0");
+        response.headers_mut().insert("docker-distribution-api-version", version);
+        if parts.method == Method::HEAD {
+            let length = response.body().size_hint().exact().map(HeaderValue::from);
+            if let Some(length) = length {
+                response.headers_mut().entry(CONTENT_LENGTH).or_insert(length);
+            }
+            *response.body_mut() = body::empty();
+        }
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        tracing::debug!(method = %parts.method, target, status = response.status().as_u16());
+        if let Some(log) = &self.log {
+            let (target, status) = (target.to_owned(), response.status());
+            log.add(RequestRecord { method: parts.method, target, status });
+        }
+        response
+    }
+
+    async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Problem> {
+        let (method, path) = (&parts.method, parts.uri.path());
+        let query = parts.uri.query().unwrap_or_default();
+        let query: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let route = Route::parse(method, path);
+        // Who is not let in does not learn what exists.
+        let (needed, wished) = match &route {
+            Ok(Route::Health | Route::Token) => (None, None),
+            Ok(route) => (Some(needs(route, method)), wish(route, &query)),
+            Err(_) => (Some(None), None),
+        };
+        let caller = match needed {
+            None => Caller::Only(Vec::new()),
+            Some(needed) => {
+                self.guard.admit(&parts.headers, needed.as_slice(), wished.as_slice())?
+            }
+        };
+        let route = route?;
+        if self.limits.read_only && changes(&route, method) {
+            let message = "this registry is read-only";
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            return Err(Problem::new(status, Code::Unsupported, message));
+        }
+        let call = Call { server: self, method, path, headers: &parts.headers, query, caller };
+        handlers::dispatch(&call, route, body).await
+    }
+
+    /// Takes in some of a body that nobody wanted, so that a client which is still sending reads
+    /// the answer instead of a reset connection.
+    async fn drain(&self, parts: &Parts, body: &mut Incoming) {
+        if parts.headers.contains_key(EXPECT) {
+            return; // The client waits for our word before it sends anything.
+        }
+        let mut left = 8_usize << 20;
+        let taken = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(self.limits.idle.min(Duration::from_secs(2)), taken).await;
+    }
+}
+
+/// The scope that a request needs.
+fn needs(route: &Route, method: &Method) -> Option<Scope> {
+    let read = matches!(*method, Method::GET | Method::HEAD);
+    let on = |name: &Name, actions: &[&str]| Some(Scope::repository(name, actions));
+    match route {
+        Route::Base | Route::Token | Route::Health => None,
+        Route::Catalog => Some(Scope::catalog()),
+        Route::Tags(name) | Route::Referrers(name, _) => on(name, &["pull"]),
+        Route::Blob(name, _) | Route::Manifest(name, _) if read => on(name, &["pull"]),
+        Route::Blob(name, _) | Route::Manifest(name, _) if *method == Method::DELETE => {
+            on(name, &["delete"])
+        }
+        Route::Blob(name, _)
+        | Route::Manifest(name, _)
+        | Route::Uploads(name)
+        | Route::Upload(name, _) => on(name, &["pull", "push"]),
+    }
+}
+
+/// A scope that helps but is not needed: without it, a mount becomes an upload.
+fn wish(route: &Route, query: &[(String, String)]) -> Option<Scope> {
+    let Route::Uploads(_) = route else { return None };
+    let (_, from) = query.iter().find(|(key, _)| key == "from")?;
+    Some(Scope::repository(&Name::parse(from).ok()?, &["pull"]))
+}
+
+fn changes(route: &Route, method: &Method) -> bool {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    !reads && !matches!(route, Route::Token) || matches!(route, Route::Upload(..))
+}
+
+/// A JSON document.
+pub(crate) fn json(document: &impl serde::Serialize) -> Result<Response<Body>, Problem> {
+    let bytes = serde_json::to_vec(document).map_err(std::io::Error::other)?;
+    let mut response = Response::new(body::full(bytes));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}

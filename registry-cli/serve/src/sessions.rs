@@ -1,0 +1,165 @@
+//! Upload sessions: a blob that arrives in one request or in many.
+//!
+//! What has arrived stays, also when the request that brought it is cut: the client asks for the
+//! offset and goes on there. A session has one writer, the newest: a request that is still waiting
+//! for bytes on a dead connection gives way to the one that replaces it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use registry_name::Algorithm;
+use tokio::sync::watch;
+
+use crate::hash::Hasher;
+use crate::name::Name;
+use crate::problem::Problem;
+use crate::store::{Store, Upload, UploadId};
+use crate::work::blocking;
+
+mod writer;
+
+pub(crate) use writer::Writer;
+
+type Open = HashMap<(Name, UploadId), Arc<Session>>;
+
+/// The sessions that this process has touched. Those of an earlier process are found in the store.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    store: Arc<dyn Store>,
+    open: Mutex<Open>,
+}
+
+/// One upload.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) name: Name,
+    pub(crate) id: UploadId,
+    store: Arc<dyn Store>,
+    state: Mutex<State>,
+    /// Bytes received; for status requests, which need not wait for a writer.
+    offset: AtomicU64,
+    /// Counts the writers.
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None`: committed, cancelled or expired.
+    upload: Option<Upload>,
+    offset: u64,
+    /// Of all bytes so far; `None`: to be computed from them at the end.
+    hash: Option<Hasher>,
+    touched: Instant,
+}
+
+impl Sessions {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, open: Mutex::default() }
+    }
+
+    /// Begins an upload that later requests can find.
+    pub(crate) async fn begin(
+        &self,
+        name: &Name,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Session>, Problem> {
+        let session = self.begin_alone(name, algorithm).await?;
+        self.lock().insert((name.clone(), session.id.clone()), Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Begins an upload that is over with the request that brings it.
+    pub(crate) async fn begin_alone(
+        &self,
+        name: &Name,
+        algorithm: Algorithm,
+    ) -> Result<Arc<Session>, Problem> {
+        let (store, name) = (Arc::clone(&self.store), name.clone());
+        blocking(move || {
+            let id = UploadId::random()?;
+            let upload = store.create_upload(&name, &id)?;
+            let hash = Hasher::new(algorithm);
+            Ok(Session::new(store, name, id, State::new(upload, 0, hash)))
+        })
+        .await
+    }
+
+    /// A session that this process, or one before it, has begun in this repository.
+    pub(crate) async fn find(
+        &self,
+        name: &Name,
+        id: &UploadId,
+    ) -> Result<Option<Arc<Session>>, Problem> {
+        let key = (name.clone(), id.clone());
+        if let Some(session) = self.lock().get(&key) {
+            return Ok(Some(Arc::clone(session)));
+        }
+        let (store, (name, id)) = (Arc::clone(&self.store), key.clone());
+        let opened = blocking(move || {
+            let Some(upload) = store.open_upload(&name, &id)? else { return Ok(None) };
+            let offset = upload.len()?;
+            Ok(Some(Session::new(store, name, id, State::new(upload, offset, None))))
+        });
+        let Some(opened) = opened.await? else { return Ok(None) };
+        // Two requests may have opened it; the first of them wins.
+        Ok(Some(Arc::clone(self.lock().entry(key).or_insert(opened))))
+    }
+
+    pub(crate) fn forget(&self, session: &Session) {
+        self.lock().remove(&(session.name.clone(), session.id.clone()));
+    }
+
+    /// Ends an upload and removes what has arrived of it.
+    pub(crate) async fn cancel(&self, session: &Arc<Session>) -> Result<(), Problem> {
+        self.forget(session);
+        session.newest.send_modify(|newest| *newest += 1);
+        let session = Arc::clone(session);
+        blocking(move || {
+            session.lock().upload = None;
+            Ok(session.store.remove_upload(&session.name, &session.id)?)
+        })
+        .await
+    }
+
+    /// Ends the uploads that nobody has continued for `age`.
+    pub(crate) async fn expire(&self, age: Duration) -> Result<(), Problem> {
+        let sessions: Vec<Arc<Session>> = self.lock().values().cloned().collect();
+        let idle = move |session: &Arc<Session>| session.lock().touched.elapsed() >= age;
+        let idle = blocking(move || Ok(sessions.into_iter().filter(idle).collect::<Vec<_>>()));
+        for session in idle.await? {
+            self.cancel(&session).await?;
+        }
+        let store = Arc::clone(&self.store);
+        blocking(move || Ok(store.expire(age)?)).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    fn new(store: Arc<dyn Store>, name: Name, id: UploadId, state: State) -> Arc<Self> {
+        let offset = AtomicU64::new(state.offset);
+        let newest = watch::Sender::new(0);
+        Arc::new(Self { name, id, store, state: Mutex::new(state), offset, newest })
+    }
+
+    /// How many bytes have arrived.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset.load(Ordering::Acquire)
+    }
+
+    /// Held for one write at most, and only on the blocking pool.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(upload: Upload, offset: u64, hash: Option<Hasher>) -> Self {
+        Self { upload: Some(upload), offset, hash, touched: Instant::now() }
+    }
+}
