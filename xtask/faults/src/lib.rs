@@ -6,4 +6,5 @@ pub mod layout;
 pub mod origin;
 pub mod peers;
 pub mod registry;
+pub mod sample;
 pub mod scenario;
