@@ -1,7 +1,7 @@
 //! What one operation may spend on failures, carried through its token requests, redirects and resumes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::retry::Spent;
 
@@ -84,15 +84,6 @@ impl Budget {
             let left = account.interruptions <= INTERRUPTIONS
                 && account.resumes <= account.resumes_allowed;
             left.then_some(account.interruptions)
-        })
-    }
-
-    /// How long the operation has been failing.
-    pub(crate) fn failing_for(&self, now: Instant) -> Duration {
-        self.account(|account| {
-            account
-                .first_failure
-                .map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
         })
     }
 

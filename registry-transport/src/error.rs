@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use crate::diagnostic::Diagnostic;
+use crate::origin::Origin;
 use crate::redact::RedactedUrl;
 use crate::retry::Class;
 use crate::text::sanitise;
@@ -24,6 +25,7 @@ struct Inner {
     what: String,
     method: Option<Method>,
     url: Option<RedactedUrl>,
+    origin: Option<Origin>,
     status: Option<StatusCode>,
     diagnostics: Vec<Diagnostic>,
     hint: Option<String>,
@@ -162,6 +164,7 @@ impl Error {
             what: what.into(),
             method: None,
             url: None,
+            origin: None,
             status: None,
             diagnostics: Vec::new(),
             hint: None,
@@ -173,6 +176,11 @@ impl Error {
             cause: None,
             first: None,
         }))
+    }
+
+    /// The server that failed.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.0.origin.as_ref()
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -188,9 +196,15 @@ impl Error {
         self
     }
 
+    pub(crate) fn at_token_endpoint(mut self) -> Self {
+        self.0.what = format!("token endpoint: {}", self.0.what);
+        self
+    }
+
     pub(crate) fn with_request(mut self, method: &Method, url: &Url) -> Self {
         self.0.method = Some(method.clone());
         self.0.url = Some(url.into());
+        self.0.origin = Origin::of(url);
         self
     }
 

@@ -1,25 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod authorize;
 mod body;
 mod budget;
+mod challenge;
 mod clock;
 mod deadlines;
 mod diagnostic;
 mod error;
 mod event;
+mod follow;
+mod gate;
 mod hosts;
 mod link;
 pub mod origin;
+mod realm;
 mod redact;
 mod request;
 mod response;
 mod retry;
 pub mod service;
 mod text;
+mod token;
 mod transport;
 
 pub use self::body::{Body, ByteStream};
 pub use self::budget::Budget;
+pub use self::challenge::Challenge;
 pub use self::clock::{Clock, SystemClock};
 pub use self::deadlines::Deadlines;
 pub use self::diagnostic::{Diagnostic, ErrorCode};
@@ -32,7 +39,7 @@ pub use self::request::{Replay, Request};
 pub use self::response::{MANIFEST_CAP, PAGE_CAP, Response};
 pub use self::retry::RetryPolicy;
 pub use self::service::HttpService;
-pub use self::transport::{Builder, Transport};
+pub use self::transport::{Builder, Ping, Transport};
 // What the signatures above are made of.
 pub use bytes::Bytes;
 pub use http::header;

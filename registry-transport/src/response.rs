@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, LINK, LOCATION};
@@ -16,7 +16,8 @@ use crate::diagnostic;
 use crate::error::{Error, ErrorKind, describe_status};
 use crate::event::Tally;
 use crate::link;
-use crate::origin::{Home, Origin, Verdict, judge};
+use crate::origin::{Home, Origin, Refusal, Verdict, judge};
+use crate::redact::RedactedUrl;
 use crate::request::is_expected;
 use crate::retry::{Class, class_of_status, class_of_transport, retry_after};
 use crate::service::{HttpErrorKind, ResponseBody};
@@ -80,7 +81,7 @@ impl Response {
     }
 
     /// Where the answer came from: the last URL of the redirects that were followed. It may hold a signed query; print it
-    /// as a [`RedactedUrl`](crate::RedactedUrl).
+    /// as a [`RedactedUrl`].
     pub fn url(&self) -> &Url {
         &self.context.url
     }
@@ -161,7 +162,11 @@ impl Response {
     /// An answer with one of these statuses as it is, its body unread; any other one as the error it stands for.
     /// An empty list expects any 2xx.
     pub async fn check(self, expected: &[u16]) -> Result<Self, Error> {
-        if is_expected(expected, self.status) { Ok(self) } else { Err(self.into_error().await) }
+        if is_expected(expected, self.status) {
+            Ok(self)
+        } else {
+            Err(self.into_error(SystemTime::now()).await)
+        }
     }
 
     /// Where the server says to go next (`Location`), resolved against the URL that answered.
@@ -196,20 +201,17 @@ impl Response {
             Verdict::Keep => Ok(Some(url)),
             Verdict::Strip => Err(self.error(
                 ErrorKind::Refused,
-                format!(
-                    "the next page would be at another origin, {}",
-                    crate::RedactedUrl::from(&url)
-                ),
+                format!("the next page would be at another origin, {}", RedactedUrl::from(&url)),
             )),
             Verdict::Refuse(refusal) => Err(self.refused("Link", &url, refusal)),
         }
     }
 
     /// Reads the text of an error answer, within its cap and deadline, and makes it an [`Error`].
-    pub(crate) async fn into_error(mut self) -> Error {
+    pub(crate) async fn into_error(mut self, now: SystemTime) -> Error {
         let body = self.error_text().await;
         let diagnostics = diagnostic::parse(&body);
-        let asked = retry_after(&self.headers, std::time::SystemTime::now());
+        let asked = retry_after(&self.headers, now);
         let class = class_of_status(self.status, &diagnostics, asked.is_some());
         let kind = kind_of_status(self.status, class);
         let what = describe_status(self.status, &diagnostics, &body);
@@ -262,6 +264,10 @@ impl Response {
         }
     }
 
+    pub(crate) fn redacted_url(&self) -> RedactedUrl {
+        self.url().into()
+    }
+
     pub(crate) fn error(&self, kind: ErrorKind, what: impl Into<String>) -> Error {
         Error::new(kind, what).with_request(&self.context.method, &self.context.url)
     }
@@ -270,8 +276,8 @@ impl Response {
         self.error(ErrorKind::TooLarge, format!("the answer is larger than {cap} bytes"))
     }
 
-    fn refused(&self, what: &str, url: &Url, refusal: crate::Refusal) -> Error {
-        let url = crate::RedactedUrl::from(url);
+    fn refused(&self, what: &str, url: &Url, refusal: Refusal) -> Error {
+        let url = RedactedUrl::from(url);
         self.error(ErrorKind::Refused, format!("the {what} {url} is not followed: {refusal}"))
     }
 
@@ -306,7 +312,7 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status)
-            .field("url", &crate::RedactedUrl::from(self.url()))
+            .field("url", &RedactedUrl::from(self.url()))
             .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,40 @@
 //! The transport: one visible flow from a request to an answer.
+//!
+//! ```text
+//! send: retry ─► authorize ─► follow ─► HttpService
+//! ```
 
-use std::fmt;
-use std::sync::Arc;
+mod builder;
+mod ping;
 
-use registry_authn::{Anonymous, Keychain};
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use registry_authn::Keychain;
 use registry_name::Registry;
-use url::Url;
+use tracing::Instrument as _;
+use url::{Host, Url};
 
+pub use self::builder::Builder;
+pub use self::ping::Ping;
+use crate::authorize::{Memory, Session, authorize};
 use crate::budget::Budget;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Counters, Event, Listener, Listeners, Tally};
+use crate::event::{Counters, Event, Listeners, Tally};
+use crate::gate::{Gate, Gates};
 use crate::hosts::Hosts;
-use crate::request::Request;
+use crate::origin::{Home, Origin, is_private_host};
+use crate::redact::RedactedUrl;
+use crate::request::{Request, Target, is_expected};
 use crate::response::Response;
-use crate::retry::RetryPolicy;
-use crate::service::{Connect, HttpService, Reqwest};
+use crate::retry::{Class, Next, RetryPolicy, backoff, next};
+use crate::service::{HttpService, has_private_address};
 
 /// Sends requests to registries. Cheap to clone; all clones share connections, tokens and cool-downs.
 #[derive(Clone, Debug)]
@@ -32,7 +50,11 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) listeners: Listeners,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) user_agent: http::HeaderValue,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) memory: Memory,
+    gates: Gates,
+    /// Which host names have turned out to be on a private network.
+    localities: Mutex<HashMap<String, bool>>,
 }
 
 impl Transport {
@@ -45,26 +67,43 @@ impl Transport {
     ///
     /// A status that the request expects is an answer, its body unread. Everything else is an [`Error`].
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let _ = request;
-        Err(Error::new(ErrorKind::Config, "not built yet"))
+        let inner = &*self.0;
+        let (url, home) = inner.prepare(&request)?;
+        let span = tracing::debug_span!("request", method = %request.method, url = %RedactedUrl::from(&url));
+        inner.send(&request, url, home).instrument(span).await
     }
 
     /// After a body broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
-    /// when the operation may go on from there, and gives the error back when it has been interrupted too often.
+    /// when the operation may go on from there, and gives the error back when it has been interrupted too often
+    /// (five times in a row with less than 64 KiB of progress).
     pub async fn resume_after(
         &self,
         error: Error,
         progress: u64,
         budget: &Budget,
     ) -> Result<(), Error> {
-        let _ = (progress, budget);
-        Err(error)
+        /// After this much progress the connection was good enough to try the next one at once.
+        const GOOD: u64 = 1 << 20;
+        let inner = &*self.0;
+        if !error.is_retryable() {
+            return Err(error);
+        }
+        let Some(in_a_row) = budget.interrupted(progress) else { return Err(error) };
+        let wait = match progress {
+            GOOD.. => Duration::ZERO,
+            _ => backoff(inner.policy.base, inner.policy.cap, in_a_row.saturating_sub(1), jitter()),
+        };
+        inner.listeners.tell(&Event::Resume { reason: &error, wait });
+        tracing::debug!(%error, ?wait, "resume");
+        if !wait.is_zero() {
+            inner.clock.sleep(wait).await;
+        }
+        Ok(())
     }
 
-    /// The URL of `path` at a registry.
+    /// The URL of `path` (`"/v2/…"`, with a query if needed) at a registry.
     pub fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {
-        let _ = path;
-        self.0.hosts.endpoint(registry)
+        self.0.url(registry, path)
     }
 
     /// How registries are reached.
@@ -78,109 +117,170 @@ impl Transport {
     }
 }
 
-/// Builds a [`Transport`].
-#[derive(Default)]
-pub struct Builder {
-    service: Option<Arc<dyn HttpService>>,
-    keychain: Option<Arc<dyn Keychain>>,
-    hosts: Hosts,
-    policy: RetryPolicy,
-    deadlines: Deadlines,
-    clock: Option<Arc<dyn Clock>>,
-    listener: Option<Arc<Listener>>,
-    user_agent: Option<String>,
+impl Inner {
+    /// The one loop: an attempt, a decision, a wait.
+    async fn send(&self, request: &Request, url: Url, home: Home) -> Result<Response, Error> {
+        let budget = request.budget.clone().unwrap_or_default();
+        let gate = self.gates.of(&home.origin);
+        let host = home.origin.host().to_owned();
+        let started = self.clock.now();
+        let mut session = Session::new(self, request, url.clone(), home);
+        let mut attempts = 0;
+        let mut first = None;
+        loop {
+            let announce = |wait| self.listeners.tell(&Event::Waiting { host: &host, wait });
+            let turn = gate.pass(&*self.clock, self.policy.max_wait, announce).await;
+            let turn = turn.map_err(|wait| {
+                let what = format!("{host} asked to wait for {} s more", wait.as_secs());
+                let error = Error::new(ErrorKind::RateLimited, what);
+                self.later(
+                    error.with_request(&request.method, &url).with_class(Class::Throttled),
+                    wait,
+                )
+            })?;
+            attempts += 1;
+            let error = match authorize(self, &mut session).await {
+                Ok(response) if is_expected(&request.expect, response.status()) => {
+                    gate.answered(turn);
+                    return Ok(response);
+                }
+                Ok(response) => response.into_error(self.clock.time_of_day()).await,
+                Err(error) => error,
+            };
+            if error.class() == Class::Permanent {
+                gate.answered(turn);
+            }
+            let now = self.clock.now();
+            let decision = next(
+                &self.policy,
+                error.class(),
+                request.replay,
+                error.retry_after(),
+                &budget.spent_at(now),
+                jitter(),
+            );
+            let stop = |error: Error| {
+                error.with_history(attempts, now.saturating_duration_since(started), first.clone())
+            };
+            let wait = match decision {
+                Next::Stop => return Err(stop(error)),
+                Next::Later(wait) => return Err(self.later(stop(error), wait)),
+                Next::Free => Duration::ZERO,
+                Next::After(_) if !gate.pay(error.class()) => return Err(stop(error)),
+                Next::After(wait) => wait,
+            };
+            self.announce_retry(&error, &host, wait, &budget, decision);
+            self.wait(&gate, &session, &error, now, wait).await;
+            first.get_or_insert(error);
+        }
+    }
+
+    /// Waits before the next attempt. When the host itself asked for it, its gate is closed, and everyone waits there.
+    async fn wait(
+        &self,
+        gate: &Gate,
+        session: &Session<'_>,
+        error: &Error,
+        now: Instant,
+        wait: Duration,
+    ) {
+        if error.class() == Class::Throttled && session.is_home(error) {
+            gate.close(now + wait);
+        } else if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
+    }
+
+    fn announce_retry(
+        &self,
+        error: &Error,
+        host: &str,
+        wait: Duration,
+        budget: &Budget,
+        next: Next,
+    ) {
+        budget.charge(|spent| match next {
+            Next::Free => spent.free += 1,
+            _ => {
+                spent.retries += 1;
+                spent.refused += u32::from(error.class() == Class::Refused);
+                spent.once += u32::from(error.class() == Class::Once);
+            }
+        });
+        Tally::add(&self.tally.retries, 1);
+        let spent = budget.spent_at(self.clock.now());
+        let left = self.policy.attempts.saturating_sub(1 + spent.retries);
+        self.listeners.tell(&Event::Retry { host, reason: error, wait, left });
+        tracing::warn!(%error, ?wait, left, "retry");
+    }
+
+    fn later(&self, error: Error, wait: Duration) -> Error {
+        let seconds = wait.as_secs();
+        error
+            .with_kind(ErrorKind::RateLimited)
+            .with_retry_at(self.clock.time_of_day() + wait)
+            .with_hint(format!(
+                "the server asks to wait {seconds} s; try again then, or allow a longer wait"
+            ))
+    }
+
+    /// Where a request goes, and where its secrets belong.
+    fn prepare(&self, request: &Request) -> Result<(Url, Home), Error> {
+        if let Some(what) = &request.invalid {
+            return Err(Error::new(ErrorKind::Config, what.clone()));
+        }
+        let endpoint = self.hosts.endpoint(&request.registry)?;
+        let url = match &request.target {
+            Target::Path(path) => self.url(&request.registry, path)?,
+            Target::Url(url) => url.clone(),
+        };
+        let Some(origin) = Origin::of(&endpoint) else {
+            let what = format!("{} has no endpoint", request.registry);
+            return Err(Error::new(ErrorKind::Config, what));
+        };
+        Ok((url, Home { origin, local: is_private_host(&endpoint) }))
+    }
+
+    fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {
+        // A name is validated before it becomes a path; this is the second lock on the same door.
+        let plain = path.split(['?', '#']).next().unwrap_or_default();
+        let climbs = plain.split('/').any(|part| matches!(part, "." | ".."));
+        if !path.starts_with('/') || path.starts_with("//") || climbs || path.contains(['\\', '#'])
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("{path:?} is not a path at a registry"),
+            ));
+        }
+        self.hosts.endpoint(registry)?.join(path).map_err(|cause| {
+            Error::new(ErrorKind::Config, format!("{path:?} is not a path at a registry"))
+                .with_cause(cause)
+        })
+    }
+
+    /// Finds out whether the home is on a private network, if that matters for `url`.
+    pub(crate) async fn settle(&self, home: &mut Home, url: &Url) {
+        if home.local || Origin::of(url).as_ref() == Some(&home.origin) {
+            return;
+        }
+        let Ok(Host::Domain(name)) = Host::parse(home.origin.host()) else { return };
+        let known = |all: &Mutex<HashMap<String, bool>>| {
+            all.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied()
+        };
+        home.local = match known(&self.localities) {
+            Some(local) => local,
+            None => {
+                let local = has_private_address(&name).await;
+                let mut all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(name.clone(), local);
+                local
+            }
+        };
+    }
 }
 
-impl Builder {
-    /// Where credentials come from. Anonymous unless set.
-    #[must_use]
-    pub fn keychain(mut self, keychain: Arc<dyn Keychain>) -> Self {
-        self.keychain = Some(keychain);
-        self
-    }
-
-    /// How registries are reached.
-    #[must_use]
-    pub fn hosts(mut self, hosts: Hosts) -> Self {
-        self.hosts = hosts;
-        self
-    }
-
-    /// How often and how patiently failed requests are sent again.
-    #[must_use]
-    pub fn policy(mut self, policy: RetryPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// How long to wait for what.
-    #[must_use]
-    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
-        self.deadlines = deadlines;
-        self
-    }
-
-    /// The caller's part of the user agent, such as `tool/1.0`; this crate's own is added behind it.
-    #[must_use]
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = Some(user_agent.into());
-        self
-    }
-
-    /// Is told what happens while requests run.
-    #[must_use]
-    pub fn events(mut self, listener: Arc<dyn Fn(&Event<'_>) + Send + Sync>) -> Self {
-        self.listener = Some(listener);
-        self
-    }
-
-    /// Sends the requests instead of the built-in client.
-    #[must_use]
-    pub fn service(mut self, service: Arc<dyn HttpService>) -> Self {
-        self.service = Some(service);
-        self
-    }
-
-    /// Where time comes from.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// Builds it. Fails on configuration that cannot work, such as a file of certificates that holds none.
-    pub fn build(self) -> Result<Transport, Error> {
-        let service = match self.service {
-            Some(service) => service,
-            None => Arc::new(Reqwest::new(Connect {
-                deadline: self.deadlines.connect,
-                certificates: self.hosts.certificates().to_vec(),
-            })?),
-        };
-        let own = concat!("registry-transport/", env!("CARGO_PKG_VERSION"));
-        let user_agent = match &self.user_agent {
-            Some(caller) => format!("{caller} {own}"),
-            None => own.to_owned(),
-        };
-        let user_agent = http::HeaderValue::from_str(&user_agent).map_err(|cause| {
-            Error::new(ErrorKind::Config, "the user agent is not a header value").with_cause(cause)
-        })?;
-        Ok(Transport(Arc::new(Inner {
-            service,
-            keychain: self.keychain.unwrap_or_else(|| Arc::new(Anonymous)),
-            hosts: self.hosts,
-            policy: self.policy,
-            deadlines: self.deadlines,
-            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            listeners: Listeners(self.listener),
-            tally: Arc::new(Tally::default()),
-            user_agent,
-        })))
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("hosts", &self.hosts).finish_non_exhaustive()
-    }
+/// Uniform in `0.0..1.0`: the standard library seeds its hashers at random, and nothing here is a secret.
+fn jitter() -> f64 {
+    let bits = RandomState::new().hash_one(()) >> 11;
+    bits as f64 / (1_u64 << 53) as f64
 }

@@ -1,0 +1,299 @@
+//! Authentication: answers a 401 once by its challenge and once by a fresh token, and remembers what the registry wants.
+//!
+//! There is no request just to ask for a challenge: the request itself goes out, and when a registry is known to want
+//! a token, it is attached at once.
+
+mod memory;
+mod step;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use registry_authn::{Credential, Resource, Scopes};
+use registry_name::Registry;
+use url::Url;
+
+pub(crate) use self::memory::Memory;
+use self::step::{Answered, Step, next_step, widened};
+use crate::challenge::Challenge;
+use crate::error::{Error, ErrorKind};
+use crate::follow::{HOPS, Outgoing, follow};
+use crate::origin::Home;
+use crate::realm::{Trust, judge_realm};
+use crate::request::{Request, is_expected};
+use crate::response::Response;
+use crate::token::{Exchange, Key, Token, exchange};
+use crate::transport::Inner;
+
+/// What one request to a registry needs in order to be authenticated, across all its attempts.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    request: &'a Request,
+    url: Url,
+    home: Home,
+    resource: Resource,
+    scopes: Scopes,
+    /// What the registry wants to see; nothing yet means that it is asked without.
+    demand: Option<Demand>,
+    answered: Answered,
+}
+
+/// What a registry wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    Basic,
+    Bearer { realm: Url, service: Option<String> },
+}
+
+/// What was attached to a request.
+#[derive(Debug)]
+enum Proof {
+    Nothing,
+    /// A credential as it is: Basic, or a registry token.
+    Credential,
+    Token {
+        token: Token,
+        key: Key,
+        remembered: bool,
+    },
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(inner: &Inner, request: &'a Request, url: Url, home: Home) -> Self {
+        Self {
+            request,
+            url,
+            home,
+            resource: request.resource_or_registry(),
+            scopes: request.scopes.clone(),
+            demand: inner.memory.demand(&request.registry),
+            answered: Answered::default(),
+        }
+    }
+
+    /// Whether an error was answered by the registry's own origin.
+    pub(crate) fn is_home(&self, error: &Error) -> bool {
+        error.origin() == Some(&self.home.origin)
+    }
+}
+
+/// Sends a request with what the registry wants to see, and once or twice more if it wants something else.
+pub(crate) async fn authorize(inner: &Inner, session: &mut Session<'_>) -> Result<Response, Error> {
+    loop {
+        let mut headers = session.request.headers.clone();
+        let proof = prove(inner, session, &mut headers).await?;
+        let response = send(inner, session, &headers).await?;
+        if response.status() != http::StatusCode::UNAUTHORIZED
+            || is_expected(&session.request.expect, response.status())
+        {
+            return Ok(response);
+        }
+        if !response.is_from_home() {
+            return Err(from_elsewhere(inner, response).await);
+        }
+        let lines = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = Challenge::parse_all(lines.map(HeaderValue::as_bytes));
+        let best = Challenge::best(&challenges);
+        let suggested = best.and_then(|challenge| challenge.parameter("scope")).unwrap_or_default();
+        let wider = widened(&session.scopes, suggested, &session.request.scopes, &session.resource);
+        match next_step(&mut session.answered, &proof, best.is_some(), wider.is_some()) {
+            Step::Answer | Step::Refresh => {}
+            Step::Widen => session.scopes = wider.unwrap_or_default(),
+            Step::GiveUp => return Err(unauthorized(inner, response, session, &proof, best).await),
+        }
+        if let Some(best) = best {
+            let demand = demand(session, &response, best)?;
+            inner.memory.remember(&session.request.registry, demand.clone());
+            session.demand = Some(demand);
+            if session.scopes.is_empty() {
+                // The caller did not say what it needs, so the registry's word is taken, within limits.
+                session.scopes =
+                    widened(&session.scopes, suggested, &session.scopes, &session.resource)
+                        .unwrap_or_default();
+            }
+        }
+        match &proof {
+            Proof::Token { token, key, remembered: true } => {
+                inner.memory.tokens.forget(key, token).await
+            }
+            Proof::Credential => inner.memory.forget_credential(&session.resource),
+            _ => {}
+        }
+        response.discard().await;
+    }
+}
+
+async fn send(
+    inner: &Inner,
+    session: &Session<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
+    let request = session.request;
+    let redirect = |status: &u16| (300..400).contains(status);
+    let outgoing = Outgoing {
+        method: &request.method,
+        url: session.url.clone(),
+        headers,
+        body: &request.body,
+        home: session.home.clone(),
+        vouched: true,
+        hops: HOPS,
+        bulk: request.bulk,
+        secret_body: false,
+        keep_redirects: request.expect.iter().any(redirect),
+    };
+    follow(inner, outgoing).await
+}
+
+/// Adds what the registry wants to see to the headers, and says what it was.
+async fn prove(
+    inner: &Inner,
+    session: &mut Session<'_>,
+    headers: &mut HeaderMap,
+) -> Result<Proof, Error> {
+    let Some(demand) = &session.demand else { return Ok(Proof::Nothing) };
+    if let Demand::Bearer { realm, .. } = demand {
+        inner.settle(&mut session.home, realm).await;
+    }
+    let (credential, who) = inner.memory.credential(&*inner.keychain, &session.resource).await?;
+    let (mut value, proof) = match (demand, &credential) {
+        (_, Credential::RegistryToken(token)) => (bearer(token.expose())?, Proof::Credential),
+        (Demand::Basic, Credential::Basic { username, password }) => {
+            (basic(username, password.expose())?, Proof::Credential)
+        }
+        (Demand::Basic, _) => return Ok(Proof::Nothing),
+        (Demand::Bearer { realm, service }, _) => {
+            let (token, key, remembered) =
+                token(inner, session, realm, service.as_deref(), &credential, who).await?;
+            (bearer(token.secret.expose())?, Proof::Token { token, key, remembered })
+        }
+    };
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(proof)
+}
+
+async fn token(
+    inner: &Inner,
+    session: &Session<'_>,
+    realm: &Url,
+    service: Option<&str>,
+    credential: &Credential,
+    who: u64,
+) -> Result<(Token, Key, bool), Error> {
+    let home = &session.home;
+    let (credential, who) = match judge_realm(&session.request.registry, home, &inner.hosts, realm)
+    {
+        Trust::Trusted => (credential, who),
+        Trust::Anonymous => (&Credential::Anonymous, memory::NOBODY),
+        Trust::Refused(refusal) => {
+            let realm = crate::RedactedUrl::from(realm);
+            let what = format!("the registry's token endpoint {realm} is not asked: {refusal}");
+            return Err(Error::new(ErrorKind::Refused, what)
+                .with_request(&session.request.method, &session.url));
+        }
+    };
+    let key = Key {
+        realm: realm.to_string(),
+        service: service.map(str::to_owned),
+        scopes: session.scopes.clone(),
+        who,
+    };
+    let same_origin = crate::Origin::of(realm).as_ref() == Some(&home.origin);
+    let ask = Exchange {
+        realm,
+        service,
+        scopes: &session.scopes,
+        credential,
+        local: home.local,
+        same_origin,
+    };
+    let (token, remembered) =
+        inner.memory.tokens.get(&key, || inner.clock.now(), exchange(inner, ask)).await?;
+    Ok((token, key, remembered))
+}
+
+/// The challenge as what to do about it. A realm may be relative to the URL that was challenged.
+fn demand(
+    session: &Session<'_>,
+    response: &Response,
+    challenge: &Challenge,
+) -> Result<Demand, Error> {
+    if challenge.scheme() == "basic" {
+        return Ok(Demand::Basic);
+    }
+    let realm = challenge.realm().unwrap_or_default();
+    let realm = response.url().join(realm).map_err(|cause| {
+        let what = "the registry's token endpoint is not a URL";
+        Error::new(ErrorKind::Protocol, what)
+            .with_request(&session.request.method, &session.url)
+            .with_cause(cause)
+    })?;
+    Ok(Demand::Bearer { realm, service: challenge.parameter("service").map(str::to_owned) })
+}
+
+/// A final 401 of the registry.
+async fn unauthorized(
+    inner: &Inner,
+    response: Response,
+    session: &Session<'_>,
+    proof: &Proof,
+    best: Option<&Challenge>,
+) -> Error {
+    let registry = &session.request.registry;
+    let withheld = is_withheld(inner, session);
+    let error = response.into_error(inner.clock.time_of_day()).await;
+    match (proof, best) {
+        (_, None) => error.with_kind(ErrorKind::NoChallenge).with_hint(
+            "the registry asks for an authentication that is not supported, or does not say which",
+        ),
+        (Proof::Nothing, _) => error.with_hint(format!("no credential for {registry}; log in")),
+        (_, _) => match withheld {
+            Some(host) => error.with_hint(format!(
+                "the credential for {registry} was not sent to its token endpoint at {host}; trust that host to allow it"
+            )),
+            None => error,
+        },
+    }
+}
+
+/// The token endpoint's host, if a credential was kept from it.
+fn is_withheld(inner: &Inner, session: &Session<'_>) -> Option<String> {
+    let Some(Demand::Bearer { realm, .. }) = &session.demand else { return None };
+    let registry: &Registry = &session.request.registry;
+    let trust = judge_realm(registry, &session.home, &inner.hosts, realm);
+    (trust == Trust::Anonymous).then(|| realm.host_str().unwrap_or_default().to_owned())
+}
+
+/// A 401 of a server that a registry redirected to: our secrets are not for it.
+async fn from_elsewhere(inner: &Inner, response: Response) -> Error {
+    response
+        .into_error(inner.clock.time_of_day())
+        .await
+        .with_hint("the registry redirected to another server, which wants a login of its own")
+}
+
+/// RFC 7617. A user name with a colon cannot be told from its password.
+pub(crate) fn basic(username: &str, password: &str) -> Result<HeaderValue, Error> {
+    if username.contains(':') || username.chars().chain(password.chars()).any(char::is_control) {
+        let what =
+            "the user name or password has characters that Basic authentication cannot carry";
+        return Err(Error::new(ErrorKind::Credential, what));
+    }
+    header(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
+}
+
+/// RFC 6750.
+fn bearer(token: &str) -> Result<HeaderValue, Error> {
+    header(&format!("Bearer {token}"))
+}
+
+fn header(text: &str) -> Result<HeaderValue, Error> {
+    // The cause is left out: nobody needs to know more about a secret.
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Error::new(ErrorKind::Credential, "the token has characters that no header can hold")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,128 @@
+//! What to do about a 401, and which scopes a registry may talk us into. Pure functions.
+
+use registry_authn::{Resource, Scope, Scopes};
+
+use super::Proof;
+
+/// What was already done about 401s of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answered {
+    challenge: bool,
+    refresh: bool,
+}
+
+/// What to do about a 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Answer the challenge.
+    Answer,
+    /// What was attached has expired or was revoked: get it anew.
+    Refresh,
+    /// The token allows too little: ask for more.
+    Widen,
+    /// Nothing that would help.
+    GiveUp,
+}
+
+/// At most one answer to a challenge and one refresh (or one wider token) per request, whatever the server says.
+pub(super) fn next_step(answered: &mut Answered, proof: &Proof, usable: bool, wider: bool) -> Step {
+    let stale = matches!(proof, Proof::Token { remembered: true, .. } | Proof::Credential);
+    match proof {
+        Proof::Nothing if usable && !answered.challenge => {
+            answered.challenge = true;
+            Step::Answer
+        }
+        Proof::Token { .. } if usable && wider && !answered.refresh => {
+            answered.refresh = true;
+            Step::Widen
+        }
+        _ if stale && usable && !answered.refresh && !answered.challenge => {
+            answered.refresh = true;
+            Step::Refresh
+        }
+        _ => Step::GiveUp,
+    }
+}
+
+/// Scopes a registry may suggest at once.
+const SUGGESTED: usize = 8;
+
+/// `scopes` with what the registry suggests beside them, if that is more: at most eight well-formed scopes, and where the
+/// request said what it needs, only for the repositories of the request itself.
+pub(super) fn widened(
+    scopes: &Scopes,
+    suggested: &str,
+    asked: &Scopes,
+    resource: &Resource,
+) -> Option<Scopes> {
+    let mut wider = scopes.clone();
+    for suggestion in suggested.split_ascii_whitespace().take(SUGGESTED) {
+        match suggestion.parse::<Scope>() {
+            Ok(scope) if belongs(&scope, asked, resource) => wider.insert(scope),
+            _ => tracing::debug!("a scope that the registry suggests is not asked for"),
+        }
+    }
+    (wider != *scopes).then_some(wider)
+}
+
+fn belongs(scope: &Scope, asked: &Scopes, resource: &Resource) -> bool {
+    let mine = match resource {
+        Resource::Repository(repository) => {
+            scope.kind() == "repository" && scope.name() == repository.path()
+        }
+        Resource::Registry(_) => asked.is_empty(),
+    };
+    mine || asked.iter().any(|asked| asked.kind() == scope.kind() && asked.name() == scope.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DENIED: &str = "";
+
+    #[test]
+    fn a_registry_cannot_talk_us_into_scopes_of_something_else() {
+        // A18, A19
+        let registry = Resource::Registry("r.example".parse().unwrap());
+        let repository = Resource::Repository("r.example/a/b".parse().unwrap());
+        let many =
+            (0..10_000).map(|n| format!("repository:r{n}:pull")).collect::<Vec<_>>().join(" ");
+        let eight = (0..8).map(|n| format!("repository:r{n}:pull")).collect::<Vec<_>>().join(" ");
+        for (asked, resource, suggested, want) in [
+            (
+                "repository:a/b:pull",
+                &repository,
+                "repository:a/b:push,pull",
+                "repository:a/b:push,pull",
+            ),
+            ("repository:a/b:pull", &repository, "repository:a/b:pull", DENIED),
+            ("repository:a/b:pull", &repository, "repository:other:push", DENIED),
+            ("repository:a/b:pull", &registry, "repository:a/b:push", "repository:a/b:push,pull"),
+            ("repository:a/b:pull", &registry, "registry:catalog:*", DENIED),
+            ("repository:a/b:pull", &registry, "junk ::: repository:", DENIED),
+            ("", &repository, "repository:a/b:pull", "repository:a/b:pull"),
+            ("", &repository, "repository:other:pull", DENIED),
+            ("", &registry, "registry:catalog:*", "registry:catalog:*"),
+            ("", &registry, many.as_str(), eight.as_str()),
+        ] {
+            let asked: Scopes = asked.parse().unwrap();
+            let got = widened(&asked, suggested, &asked, resource);
+            let want = Some(want).filter(|want| !want.is_empty()).map(|want| want.parse().unwrap());
+            assert_eq!(got, want, "{asked} {suggested:.40}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_once_and_refreshed_once() {
+        // A01
+        let mut answered = Answered::default();
+        assert_eq!(next_step(&mut answered, &Proof::Nothing, false, false), Step::GiveUp);
+        assert_eq!(next_step(&mut answered, &Proof::Nothing, true, false), Step::Answer);
+        assert_eq!(next_step(&mut answered, &Proof::Nothing, true, false), Step::GiveUp);
+        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::GiveUp);
+        let mut answered = Answered::default();
+        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::Refresh);
+        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::GiveUp);
+    }
+}

@@ -1,0 +1,233 @@
+//! Redirects, followed by hand: each hop is judged before it is taken, and secrets stay at home.
+
+use std::time::Instant;
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT,
+};
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::body::Body;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Tally};
+use crate::origin::{Home, Origin, Refusal, Verdict, judge};
+use crate::redact::RedactedUrl;
+use crate::response::{Context, Response};
+use crate::retry::{Class, class_of_transport};
+use crate::service::{
+    HttpError, HttpErrorKind, HttpRequest, HttpResponse, RequestBody, Route, State,
+};
+use crate::transport::Inner;
+
+/// Redirects that are followed for one request.
+pub(crate) const HOPS: usize = 10;
+
+/// One request, ready to go out: its headers hold the secrets that belong to its home.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: Url,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Body,
+    pub(crate) home: Home,
+    /// The home was named by the user, and not by a server: whatever address it has is right.
+    pub(crate) vouched: bool,
+    pub(crate) hops: usize,
+    pub(crate) bulk: bool,
+    /// The body is a secret and goes to the home only.
+    pub(crate) secret_body: bool,
+    /// A redirect is the answer that the caller wants.
+    pub(crate) keep_redirects: bool,
+}
+
+/// Sends a request and goes where its answer points, at most `hops` times.
+///
+/// 307 and 308 send the body again from its start. 301, 302 and 303 are followed for GET and HEAD; they would make any other
+/// method a GET, so they are an error there (RFC 9110, section 15.4).
+pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Response, Error> {
+    let mut outgoing = outgoing;
+    let method = outgoing.method;
+    let mut url = outgoing.url.clone();
+    // Once away from home, nothing secret is sent any more: not even when a redirect leads back.
+    let mut at_home = true;
+    let mut hops = 0;
+    loop {
+        inner.settle(&mut outgoing.home, &url).await;
+        let verdict = judge(&outgoing.home, &url);
+        if let Verdict::Refuse(refusal) = verdict {
+            return Err(refused(method, &outgoing.url, &url, refusal));
+        }
+        at_home &= verdict == Verdict::Keep;
+        if outgoing.secret_body && !at_home {
+            let to = RedactedUrl::from(&url);
+            let what = format!("the redirect to {to} would carry a secret to another origin");
+            return Err(Error::new(ErrorKind::Refused, what).with_request(method, &outgoing.url));
+        }
+        let response = call(inner, &outgoing, &url, at_home).await?;
+        if outgoing.keep_redirects || !is_redirect(response.status()) {
+            return Ok(response);
+        }
+        let Some(location) = response.headers().get(LOCATION) else { return Ok(response) };
+        if !matches!(response.status().as_u16(), 307 | 308)
+            && !matches!(method, &Method::GET | &Method::HEAD)
+        {
+            let what = format!("the redirect ({}) would turn {method} into GET", response.status());
+            return Err(response.error(ErrorKind::Protocol, what));
+        }
+        hops += 1;
+        if hops > outgoing.hops {
+            let what = format!(
+                "more than {} redirects, the last one to {}",
+                outgoing.hops,
+                response.redacted_url()
+            );
+            return Err(Error::new(ErrorKind::Protocol, what).with_request(method, &outgoing.url));
+        }
+        let next = std::str::from_utf8(location.as_bytes()).ok().and_then(|to| url.join(to).ok());
+        let Some(next) = next else {
+            return Err(response
+                .error(ErrorKind::Protocol, "the redirect leads to something that is no URL"));
+        };
+        Tally::add(&inner.tally.redirects, 1);
+        inner.listeners.tell(&Event::Redirected {
+            from: &RedactedUrl::from(&url),
+            to: &RedactedUrl::from(&next),
+            cross_origin: judge(&outgoing.home, &next) != Verdict::Keep,
+        });
+        tracing::debug!(from = %RedactedUrl::from(&url), to = %RedactedUrl::from(&next), "redirect");
+        // The body of a redirect is not read: dropping the response lets go of its connection.
+        url = next;
+    }
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// The one place where secrets are attached: at home everything goes along, elsewhere what holds no secret.
+fn dress(inner: &Inner, outgoing: &Outgoing<'_>, at_home: bool) -> HeaderMap {
+    const HARMLESS: [HeaderName; 6] =
+        [ACCEPT, RANGE, CONTENT_TYPE, CONTENT_RANGE, IF_MATCH, IF_NONE_MATCH];
+    let mut headers = HeaderMap::new();
+    for (name, value) in outgoing.headers {
+        if at_home || (HARMLESS.contains(name) && !value.is_sensitive()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers.insert(USER_AGENT, inner.user_agent.clone());
+    // A transfer that somebody else compressed has neither the length nor the digest that was announced.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let carries = matches!(*outgoing.method, Method::POST | Method::PUT | Method::PATCH);
+    if carries && outgoing.body.size() == 0 {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    headers
+}
+
+/// One request to one server: the head of its answer, within its deadlines.
+async fn call(
+    inner: &Inner,
+    outgoing: &Outgoing<'_>,
+    url: &Url,
+    at_home: bool,
+) -> Result<Response, Error> {
+    let method = outgoing.method;
+    let size = outgoing.body.size();
+    let public_only = !outgoing.home.local && !(at_home && outgoing.vouched);
+    let body = RequestBody::open(outgoing.body);
+    let progress = body.progress();
+    let request = HttpRequest {
+        method: method.clone(),
+        url: url.clone(),
+        headers: dress(inner, outgoing, at_home),
+        body,
+        route: Route { bulk: outgoing.bulk, public_only },
+    };
+    Tally::add(&inner.tally.requests, 1);
+    Tally::add(&inner.tally.bytes_sent, size);
+    tracing::debug!(%method, url = %RedactedUrl::from(url), "request");
+
+    let deadlines = &inner.deadlines;
+    let mut answer = inner.service.call(request);
+    let answer: Result<HttpResponse, HttpError> = loop {
+        let (since, limit) = match progress.state() {
+            // Our own side is slow: look again later.
+            State::Source => (Instant::now(), deadlines.write_idle),
+            State::Network(since) => (since, deadlines.write_idle),
+            State::Sent(since) => (since, deadlines.head_after(size)),
+        };
+        let left = limit.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            let seconds = limit.as_secs_f32();
+            let what = match progress.state() {
+                State::Sent(_) => format!("no answer within {seconds} s"),
+                _ => format!("the server took no byte of the body for {seconds} s"),
+            };
+            return Err(Error::new(ErrorKind::Timeout, what)
+                .with_request(method, url)
+                .with_class(Class::Ambiguous));
+        }
+        // Past the deadline the progress is looked at again: it may have moved on meanwhile.
+        if let Ok(answer) = tokio::time::timeout(left, answer.as_mut()).await {
+            break answer;
+        }
+    };
+    let HttpResponse { status, headers, body } =
+        answer.map_err(|error| no_answer(error, method, url))?;
+    tracing::debug!(status = status.as_u16(), url = %RedactedUrl::from(url), "answer");
+    let context = Context {
+        method: method.clone(),
+        url: url.clone(),
+        home: outgoing.home.origin.clone(),
+        deadlines: *deadlines,
+        tally: inner.tally.clone(),
+    };
+    Ok(Response::new(status, headers, body, context))
+}
+
+fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
+    use HttpErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::NoSuchHost
+        | Kind::Resolve
+        | Kind::ConnectionRefused
+        | Kind::Connect
+        | Kind::Proxy
+        | Kind::Unprocessed
+        | Kind::NoAnswer => ErrorKind::Network,
+        Kind::Tls => ErrorKind::Tls,
+        Kind::PrivateAddress => ErrorKind::Refused,
+        Kind::Interrupted => ErrorKind::Interrupted,
+        Kind::Protocol => ErrorKind::Protocol,
+        Kind::RequestBody => ErrorKind::Body,
+        Kind::Unsupported => ErrorKind::Config,
+    };
+    let hint = match (error.kind(), Origin::of(url).is_some_and(|origin| origin.is_tls())) {
+        (Kind::Tls, true) => Some(
+            "if the registry speaks plain HTTP, say so; if its certificate is private, configure its CA",
+        ),
+        (Kind::Protocol, false) => {
+            Some("if the registry speaks TLS, say so; something else may listen on this port")
+        }
+        (Kind::PrivateAddress, _) => {
+            Some("the registry sent us there; a public registry should not")
+        }
+        _ => None,
+    };
+    let failure = Error::new(kind, error.to_string())
+        .with_request(method, url)
+        .with_class(class_of_transport(error.kind()))
+        .with_cause(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn refused(method: &Method, asked: &Url, url: &Url, refusal: Refusal) -> Error {
+    let to = RedactedUrl::from(url);
+    Error::new(ErrorKind::Refused, format!("{to} is not asked: {refusal}"))
+        .with_request(method, asked)
+}

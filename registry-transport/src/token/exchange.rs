@@ -1,0 +1,169 @@
+//! A token request (Docker registry token specification; OAuth2, RFC 6749): a credential and scopes in, a token out.
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use registry_authn::{Credential, Scopes, Secret};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::{Token, parse};
+use crate::authorize::basic;
+use crate::body::Body;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Tally};
+use crate::follow::{Outgoing, follow};
+use crate::origin::Home;
+use crate::redact::RedactedUrl;
+use crate::response::{Response, SMALL_CAP};
+use crate::retry::Class;
+use crate::transport::Inner;
+
+/// What to ask a token endpoint for, and as whom.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) realm: &'a Url,
+    pub(crate) service: Option<&'a str>,
+    pub(crate) scopes: &'a Scopes,
+    pub(crate) credential: &'a Credential,
+    /// Whether the registry, and so its token endpoint, may be on a private network.
+    pub(crate) local: bool,
+    /// The registry's own origin vouches for an address that the resolver would refuse.
+    pub(crate) same_origin: bool,
+}
+
+/// Redirects of a token endpoint that are followed.
+const HOPS: usize = 3;
+
+/// Fetches a token: by GET as anybody or with Basic, by OAuth2 POST with an identity token, and where the endpoint does not
+/// offer that, by GET again.
+pub(crate) async fn exchange(inner: &Inner, ask: Exchange<'_>) -> Result<Token, Error> {
+    Tally::add(&inner.tally.token_requests, 1);
+    let answer = match ask.credential {
+        Credential::IdentityToken(secret) => {
+            let answer = post(inner, &ask, secret).await?;
+            if matches!(answer.status().as_u16(), 400 | 401 | 404 | 405) {
+                answer.discard().await;
+                Tally::add(&inner.tally.token_requests, 1);
+                get(inner, &ask, Some(basic("<token>", secret.expose())?)).await?
+            } else {
+                answer
+            }
+        }
+        Credential::Basic { username, password } => {
+            get(inner, &ask, Some(basic(username, password.expose())?)).await?
+        }
+        _ => get(inner, &ask, None).await?,
+    };
+    let token = read(inner, answer, ask.credential).await?;
+    inner.listeners.tell(&Event::TokenFetched {
+        realm: &RedactedUrl::from(ask.realm),
+        scopes: &ask.scopes.to_string(),
+    });
+    tracing::debug!(realm = %RedactedUrl::from(ask.realm), scopes = %ask.scopes, "token fetched");
+    Ok(token)
+}
+
+async fn get(
+    inner: &Inner,
+    ask: &Exchange<'_>,
+    authorization: Option<HeaderValue>,
+) -> Result<Response, Error> {
+    let mut url = ask.realm.clone();
+    {
+        let mut query = url.query_pairs_mut();
+        if let Some(service) = ask.service {
+            query.append_pair("service", service);
+        }
+        for scope in ask.scopes.iter() {
+            query.append_pair("scope", &scope.to_string());
+        }
+    }
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    send(inner, ask, Method::GET, url, HeaderMap::new(), Body::empty(), authorization).await
+}
+
+async fn post(inner: &Inner, ask: &Exchange<'_>, token: &Secret) -> Result<Response, Error> {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token");
+    form.append_pair("refresh_token", token.expose());
+    form.append_pair("client_id", "registry-transport");
+    if let Some(service) = ask.service {
+        form.append_pair("service", service);
+    }
+    if !ask.scopes.is_empty() {
+        form.append_pair("scope", &ask.scopes.to_string());
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let body = Body::bytes(form.finish());
+    send(inner, ask, Method::POST, ask.realm.clone(), headers, body, None).await
+}
+
+async fn send(
+    inner: &Inner,
+    ask: &Exchange<'_>,
+    method: Method,
+    url: Url,
+    mut headers: HeaderMap,
+    body: Body,
+    authorization: Option<HeaderValue>,
+) -> Result<Response, Error> {
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(mut authorization) = authorization {
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    let Some(origin) = crate::origin::Origin::of(&url) else {
+        return Err(Error::new(ErrorKind::Protocol, "the token endpoint is not an http URL"));
+    };
+    let outgoing = Outgoing {
+        method: &method,
+        url,
+        headers: &headers,
+        body: &body,
+        home: Home { origin, local: ask.local },
+        vouched: ask.same_origin,
+        hops: HOPS,
+        bulk: false,
+        // A refresh token is in the body; Basic is in a header, which stays behind.
+        secret_body: method == Method::POST,
+        keep_redirects: false,
+    };
+    follow(inner, outgoing).await.map_err(from_token_endpoint)
+}
+
+async fn read(
+    inner: &Inner,
+    mut answer: Response,
+    credential: &Credential,
+) -> Result<Token, Error> {
+    if answer.status() != StatusCode::OK {
+        let refused = matches!(answer.status().as_u16(), 400 | 401 | 403);
+        let error = answer.into_error(inner.clock.time_of_day()).await;
+        return Err(if refused {
+            let error = error.with_kind(ErrorKind::TokenRefused).with_class(Class::Permanent);
+            match credential {
+                Credential::Anonymous => {
+                    error.with_hint("nobody is logged in to this registry; log in")
+                }
+                _ => error,
+            }
+        } else {
+            from_token_endpoint(error)
+        });
+    }
+    let body = answer.bytes_within(SMALL_CAP, inner.deadlines.token_body).await?;
+    parse(&body, inner.clock.now())
+        .map_err(|what| answer.error(ErrorKind::Protocol, format!("token endpoint: {what}")))
+}
+
+/// A token may be asked for again after any failure: the request that needs it was not processed.
+fn from_token_endpoint(error: Error) -> Error {
+    let class = match error.class() {
+        Class::Ambiguous | Class::NoAnswer | Class::Once => Class::Transient,
+        class => class,
+    };
+    error.with_class(class).at_token_endpoint()
+}

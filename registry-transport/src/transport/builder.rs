@@ -1,0 +1,128 @@
+//! How a transport is set up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use registry_authn::{Anonymous, Keychain};
+
+use super::{Inner, Transport};
+use crate::authorize::Memory;
+use crate::clock::{Clock, SystemClock};
+use crate::deadlines::Deadlines;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Listener, Listeners, Tally};
+use crate::gate::Gates;
+use crate::hosts::Hosts;
+use crate::retry::RetryPolicy;
+use crate::service::{Connect, HttpService, Reqwest};
+
+/// Builds a [`Transport`].
+#[derive(Default)]
+pub struct Builder {
+    service: Option<Arc<dyn HttpService>>,
+    keychain: Option<Arc<dyn Keychain>>,
+    hosts: Hosts,
+    policy: RetryPolicy,
+    deadlines: Deadlines,
+    clock: Option<Arc<dyn Clock>>,
+    listener: Option<Arc<Listener>>,
+    user_agent: Option<String>,
+}
+
+impl Builder {
+    /// Where credentials come from. Anonymous unless set.
+    #[must_use]
+    pub fn keychain(mut self, keychain: Arc<dyn Keychain>) -> Self {
+        self.keychain = Some(keychain);
+        self
+    }
+
+    /// How registries are reached.
+    #[must_use]
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// How often and how patiently failed requests are sent again.
+    #[must_use]
+    pub fn policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How long to wait for what.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// The caller's part of the user agent, such as `tool/1.0`; this crate's own is added behind it.
+    #[must_use]
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// Is told what happens while requests run.
+    #[must_use]
+    pub fn events(mut self, listener: Arc<dyn Fn(&Event<'_>) + Send + Sync>) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Sends the requests instead of the built-in client.
+    #[must_use]
+    pub fn service(mut self, service: Arc<dyn HttpService>) -> Self {
+        self.service = Some(service);
+        self
+    }
+
+    /// Where time comes from.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Builds it. Fails on configuration that cannot work, such as a file of certificates that holds none.
+    pub fn build(self) -> Result<Transport, Error> {
+        let service = match self.service {
+            Some(service) => service,
+            None => Arc::new(Reqwest::new(Connect {
+                deadline: self.deadlines.connect,
+                certificates: self.hosts.certificates().to_vec(),
+            })?),
+        };
+        let own = concat!("registry-transport/", env!("CARGO_PKG_VERSION"));
+        let user_agent = match &self.user_agent {
+            Some(caller) => format!("{caller} {own}"),
+            None => own.to_owned(),
+        };
+        let user_agent = HeaderValue::from_str(&user_agent).map_err(|cause| {
+            Error::new(ErrorKind::Config, "the user agent is not a header value").with_cause(cause)
+        })?;
+        Ok(Transport(Arc::new(Inner {
+            service,
+            keychain: self.keychain.unwrap_or_else(|| Arc::new(Anonymous)),
+            hosts: self.hosts,
+            policy: self.policy,
+            deadlines: self.deadlines,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            listeners: Listeners(self.listener),
+            tally: Arc::new(Tally::default()),
+            user_agent,
+            memory: Memory::default(),
+            gates: Gates::default(),
+            localities: std::sync::Mutex::default(),
+        })))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}
