@@ -200,16 +200,12 @@ impl Fault {
 /// Whoever pastes `user:password@host/name` should not find the password in a log.
 fn without_password(input: &str) -> String {
     let Some((before, after)) = input.rsplit_once('@') else { return input.to_owned() };
-    let authority = before.find("://").map_or(0, |scheme| scheme + 3);
-    let Some(colon) = before[authority..].find(':') else { return input.to_owned() };
-    let start = authority + colon + 1;
-    // `name:tag@algorithm:…` is no log-in.
-    if authority == 0
-        && !after.contains('/')
-        && after.contains(':')
-        && !before[start..].contains('@')
-    {
+    let scheme = before.find("://").map_or(0, |colon| colon + 3);
+    let Some(colon) = before[scheme..].find(':') else { return input.to_owned() };
+    let digest = after.is_empty() || after.starts_with("sha") || after.contains(':');
+    if scheme == 0 && !after.contains('/') && (digest || before.contains('/')) {
         return input.to_owned();
     }
+    let start = scheme + colon + 1;
     format!("{}{}@{after}", &before[..start], "*".repeat(before.len() - start))
 }

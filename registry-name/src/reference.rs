@@ -211,10 +211,10 @@ fn whole(text: &str) -> Option<Fault> {
     if upper && text[first.len()..].starts_with('/') && !looks_like_host(first) {
         // To Docker this is a host. Hosts are lower-cased, and then it would read as a repository.
         let at = first.bytes().position(|b| b.is_ascii_uppercase()).unwrap_or(0);
+        let name = text.split([':', '@']).next().unwrap_or(text).to_ascii_lowercase();
         return Some(
-            Fault::new(Component::Repository, at, "a repository has no upper-case letters").hint(
-                "repository names are lower-case; a registry has a dot or a port, or is \"localhost\"",
-            ),
+            Fault::new(Component::Repository, at, "a repository has no upper-case letters")
+                .hint(format!("write {}; a registry would have a dot or a port", Quoted(&name))),
         );
     }
     None
@@ -223,13 +223,14 @@ fn whole(text: &str) -> Option<Fault> {
 /// `user:password@host/name`.
 fn user(head: &str, rest: &str) -> Option<Fault> {
     let host = rest.split('/').next().unwrap_or(rest);
-    if host.len() == rest.len() || host.starts_with("sha") {
-        return None;
-    }
-    Some(
-        Fault::new(Component::Reference, head.len(), "a name carries no user")
-            .hint("log in to the registry instead"),
-    )
+    let user = host.len() < rest.len() && !host.starts_with("sha");
+    user.then(|| no_user(head.len()))
+}
+
+/// There is an `@` at that byte that does not introduce a digest.
+pub(crate) fn no_user(at: usize) -> Fault {
+    Fault::new(Component::Registry, at, "a name carries no user")
+        .hint("log in to the registry instead")
 }
 
 impl FromStr for Reference {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::error::{Component, Fault, ParseError, Quoted};
+use crate::reference::{no_user, scheme};
 use crate::scan::{not_allowed, run};
 
 pub(crate) const DOCKER_HUB: &str = "docker.io";
@@ -189,7 +190,8 @@ fn number(port: &str) -> Result<u16, Fault> {
         return Err(fault(0, "the port is missing".to_owned()));
     }
     if digits < port.len() {
-        return Err(fault(digits, not_allowed(&port[digits..], "in a port")));
+        return Err(fault(digits, not_allowed(&port[digits..], "in a port"))
+            .hint("what stands before the first slash is a registry, its port after a colon"));
     }
     match port.parse::<u16>() {
         Ok(number) if number > 0 => Ok(number),
@@ -207,7 +209,6 @@ fn alien(host: &str, at: usize) -> Fault {
         }
         Some(b' ' | b'\t' | b'\r' | b'\n') => fault.hint("remove the white space"),
         Some(b'/') => fault.hint("a registry has no path"),
-        Some(b'@') => fault.hint("a name carries no user; log in to the registry instead"),
         Some(0x80..) => fault.hint("write an international domain name in its \"xn--\" form"),
         _ => fault,
     }
@@ -217,7 +218,8 @@ impl FromStr for Registry {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let authority = match crate::reference::scheme(text) {
+        let no_user = || text.find('@').map(no_user);
+        let authority = match scheme(text).or_else(no_user) {
             Some(fault) => Err(fault),
             None => Authority::scan(text),
         }
