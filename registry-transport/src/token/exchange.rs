@@ -84,7 +84,8 @@ async fn get(
     send(inner, ask, Method::GET, url, HeaderMap::new(), Body::empty(), authorization).await
 }
 
-async fn post(inner: &Inner, ask: &Exchange<'_>, token: &Secret) -> Result<Response, Error> {
+/// The form of a refresh (OAuth 2.0, RFC 6749, section 6). A serializer must not live across an await: it is not `Sync`.
+fn refresh_form(ask: &Exchange<'_>, token: &Secret) -> String {
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "refresh_token");
     form.append_pair("refresh_token", token.expose());
@@ -95,9 +96,13 @@ async fn post(inner: &Inner, ask: &Exchange<'_>, token: &Secret) -> Result<Respo
     if !ask.scopes.is_empty() {
         form.append_pair("scope", &ask.scopes.to_string());
     }
+    form.finish()
+}
+
+async fn post(inner: &Inner, ask: &Exchange<'_>, token: &Secret) -> Result<Response, Error> {
+    let body = Body::bytes(refresh_form(ask, token));
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let body = Body::bytes(form.finish());
     send(inner, ask, Method::POST, ask.realm.clone(), headers, body, None).await
 }
 
