@@ -1,1 +1,32 @@
 #![doc = include_str!("../README.md")]
+
+mod archive;
+mod client;
+pub mod copy;
+mod descriptor;
+mod error;
+mod layout;
+mod local;
+mod manifest;
+pub mod media_type;
+mod memory;
+mod platform;
+mod remote;
+pub mod select;
+mod store;
+pub mod verify;
+
+pub use self::{
+    archive::{ArchiveKind, ArchiveSource, ArchiveWriter},
+    client::Client,
+    copy::{CopyEvent, CopyListener, CopyOptions, Plan, Report, copy},
+    descriptor::Descriptor,
+    error::{Error, ErrorKind, Mismatch},
+    layout::Layout,
+    manifest::Manifest,
+    memory::Memory,
+    platform::{Platform, PlatformError},
+    remote::{Blob, Referrers, Remote, Repositories, Tags},
+    store::{ByteStream, Sink, Source, Stored, verified_blob},
+    verify::{Verified, Verifier},
+};

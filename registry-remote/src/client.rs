@@ -1,0 +1,82 @@
+//! One client a process, one remote a repository.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use registry_name::{Registry, Repository};
+use registry_transport::Transport;
+
+use crate::{Error, Remote, remote::Repositories};
+
+/// A client for any number of registries. Cheap to clone; clones share connections, tokens and
+/// what was learnt about each registry.
+#[derive(Clone)]
+pub struct Client {
+    transport: Transport,
+    learnt: Arc<Mutex<HashMap<Registry, Learnt>>>,
+}
+
+/// What a registry turned out to do or not to do, for as long as the process lives.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Learnt {
+    /// A blob in the very request that begins an upload: taken, ignored, or not tried yet.
+    pub(crate) single_post: Option<bool>,
+    /// It answers an upload that names something to mount with an error.
+    pub(crate) no_mount: bool,
+    /// It answers `HEAD` of a manifest with an error, or with less than is needed.
+    pub(crate) no_head: bool,
+}
+
+impl Client {
+    /// A client over a transport, which decides on credentials, hosts, retries and deadlines.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport, learnt: Arc::default() }
+    }
+
+    /// A client that asks every registry without credentials.
+    ///
+    /// # Errors
+    ///
+    /// Where the machine's TLS set-up cannot be used.
+    pub fn anonymous() -> Result<Self, Error> {
+        let transport = Transport::builder()
+            .build()
+            .map_err(Error::registry(|| "set up the transport".to_owned()))?;
+        Ok(Self::new(transport))
+    }
+
+    /// A repository of a registry, to read from and to write to.
+    pub fn remote(&self, repository: &Repository) -> Remote {
+        Remote::new(self.clone(), repository.clone())
+    }
+
+    /// The repositories that a registry lists, page by page (`/v2/_catalog`; many registries
+    /// offer it to administrators only, or not at all).
+    pub fn catalog(&self, registry: &Registry) -> Repositories {
+        Repositories::new(self.clone(), registry.clone())
+    }
+
+    /// The transport underneath, for requests of your own.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn learnt(&self, registry: &Registry) -> Learnt {
+        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        learnt.get(registry).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn learn(&self, registry: &Registry, lesson: impl FnOnce(&mut Learnt)) {
+        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        lesson(learnt.entry(registry.clone()).or_default());
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

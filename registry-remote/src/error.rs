@@ -1,0 +1,222 @@
+//! What can go wrong, and of which kind it is.
+
+use std::{fmt, io, path::PathBuf};
+
+use registry_name::{Digest, Tag};
+
+use crate::Platform;
+
+/// A failed operation: what was attempted, on what, and what came of it.
+///
+/// `Display` is one level; the causes are in [`source`](std::error::Error::source).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The registry, or the way to it, failed.
+    #[error("cannot {attempt}")]
+    Registry {
+        /// What was attempted, on what: "pull the manifest of ghcr.io/a/b:v1".
+        attempt: String,
+        /// What the transport met.
+        #[source]
+        source: registry_transport::Error,
+    },
+    /// Bytes are not what their descriptor promised.
+    #[error("{what} is not what its descriptor says: {mismatch}")]
+    Integrity {
+        /// What was read, and from where.
+        what: String,
+        /// What differs.
+        mismatch: Mismatch,
+    },
+    /// A local store does not hold what was asked for.
+    #[error("{location} has no {what}")]
+    NotFound {
+        /// The store.
+        location: String,
+        /// "tag v1", "blob sha256:…".
+        what: String,
+    },
+    /// A manifest that cannot be understood, or that contradicts itself.
+    #[error("{what} is not a usable manifest: {reason}")]
+    Manifest {
+        /// Which manifest.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No entry of an index is for the platform that was asked for.
+    #[error("no image for platform {wanted}; {}", offers(.offered))]
+    NoPlatform {
+        /// What was asked for.
+        wanted: Box<Platform>,
+        /// What the index offers.
+        offered: Vec<Platform>,
+    },
+    /// A request that this store, this registry or this program does not offer.
+    #[error("{what}")]
+    Unsupported {
+        /// What cannot be done, why, and what can be done instead.
+        what: String,
+    },
+    /// A registry that keeps tags and manifests together cannot delete one tag alone.
+    #[error("{registry} does not delete single tags: {tag} still names {digest}{}", too(.also))]
+    TagDelete {
+        /// The registry that refused.
+        registry: String,
+        /// The tag that stays.
+        tag: Tag,
+        /// The manifest it names.
+        digest: Digest,
+        /// The other tags of the repository that name the same manifest.
+        also: Vec<Tag>,
+    },
+    /// The disk, a file or a directory of this machine.
+    #[error("cannot {action} {}", .path.display())]
+    Local {
+        /// "create", "write", "rename".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A layout or an archive that is broken.
+    #[error("{} is not a usable {what}: {reason}", .path.display())]
+    Store {
+        /// "OCI layout", "docker archive".
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A limit that keeps hostile content from costing more than it may.
+    #[error("{what} exceeds the limit of {limit}")]
+    Limit {
+        /// What grew.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
+    },
+}
+
+/// How bytes differ from their descriptor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// Another content.
+    Digest {
+        /// The descriptor's.
+        expected: Digest,
+        /// Of the bytes that came.
+        actual: Digest,
+    },
+    /// Fewer or more bytes.
+    Size {
+        /// The descriptor's, in bytes.
+        expected: u64,
+        /// What came, in bytes; where reading stopped for being too long, at least this.
+        actual: u64,
+    },
+}
+
+/// What a program decides on: its exit code, or whether to try elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The thing does not exist, here or there.
+    NotFound,
+    /// The registry refused these credentials, or asked for some.
+    Denied,
+    /// The registry asked for patience, more than the policy allows.
+    RateLimited,
+    /// Bytes are not what their descriptor promised.
+    Integrity,
+    /// No usable answer came.
+    Network,
+    /// The disk, a file, a layout or an archive of this machine.
+    Local,
+    /// The state of the registry forbids it: a tag that changed, or that is immutable.
+    Conflict,
+    /// Everything else.
+    Other,
+}
+
+impl Error {
+    /// Which kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        use registry_transport::ErrorKind as Transport;
+        match self {
+            Self::Registry { source, .. } => match source.kind() {
+                Transport::NotFound => ErrorKind::NotFound,
+                Transport::Unauthorized
+                | Transport::NoChallenge
+                | Transport::TokenRefused
+                | Transport::Denied
+                | Transport::Credential => ErrorKind::Denied,
+                Transport::RateLimited => ErrorKind::RateLimited,
+                Transport::Conflict => ErrorKind::Conflict,
+                Transport::Network
+                | Transport::Tls
+                | Transport::Protocol
+                | Transport::Timeout
+                | Transport::TooSlow
+                | Transport::Interrupted
+                | Transport::Unavailable => ErrorKind::Network,
+                _ => ErrorKind::Other,
+            },
+            Self::Integrity { .. } => ErrorKind::Integrity,
+            Self::NotFound { .. } | Self::NoPlatform { .. } => ErrorKind::NotFound,
+            Self::Local { .. } | Self::Store { .. } => ErrorKind::Local,
+            Self::TagDelete { .. } => ErrorKind::Conflict,
+            Self::Manifest { .. } | Self::Unsupported { .. } | Self::Limit { .. } => {
+                ErrorKind::Other
+            }
+        }
+    }
+
+    /// Shapes an [`io::Error`] of this machine: `.map_err(Error::local("create", &path))`.
+    pub(crate) fn local(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Local { action, path, source }
+    }
+
+    /// Shapes a transport error: `.map_err(Error::registry(|| format!("pull {x}")))`.
+    pub(crate) fn registry(
+        attempt: impl FnOnce() -> String,
+    ) -> impl FnOnce(registry_transport::Error) -> Self {
+        move |source| Self::Registry { attempt: attempt(), source }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest { expected, actual } => write!(f, "expected {expected}, got {actual}"),
+            Self::Size { expected, actual } => {
+                write!(f, "expected {expected} bytes, got {actual}")
+            }
+        }
+    }
+}
+
+fn offers(offered: &[Platform]) -> String {
+    if offered.is_empty() {
+        return "the index names no platform at all".to_owned();
+    }
+    let list: Vec<_> = offered.iter().map(ToString::to_string).collect();
+    format!("offered: {}", list.join(", "))
+}
+
+fn too(tags: &[Tag]) -> String {
+    if tags.is_empty() {
+        return String::new();
+    }
+    let list: Vec<_> = tags.iter().map(Tag::as_str).collect();
+    format!(", and so does {}", list.join(", "))
+}

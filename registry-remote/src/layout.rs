@@ -1,0 +1,175 @@
+//! An OCI image layout: a directory that holds images as a registry would.
+
+mod directory;
+mod index;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use registry_name::{Digest, Identifier, Tag};
+
+use self::directory::Directory;
+use crate::{
+    ByteStream, Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
+    local::{blocking, draft::Draft, listing::Listing, pour::pour, read},
+};
+
+/// An [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
+/// directory, to read from and to write to.
+///
+/// An entry of its `index.json` has its bare tag as `org.opencontainers.image.ref.name`. Several
+/// processes may write to one layout at a time: blobs are renamed into place once they are
+/// verified, and `index.json` is replaced under a lock. Symbolic links inside a layout are never
+/// followed.
+#[derive(Debug)]
+pub struct Layout {
+    directory: Arc<Directory>,
+    /// Manifests that are part of what is copied, not what is copied.
+    inner: Mutex<HashSet<Digest>>,
+}
+
+impl Layout {
+    /// A layout to write to, which need not exist yet: nothing is touched before the first write,
+    /// and a directory that is made for a write that fails does not stay, unless there is
+    /// something of use in it.
+    pub fn create(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: Arc::new(Directory::new(directory.into())), inner: Mutex::default() }
+    }
+
+    /// A layout that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Local`] where there is no such directory, [`Error::Store`] where it is no layout.
+    pub async fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
+        let layout = Self::create(directory);
+        let directory = Arc::clone(&layout.directory);
+        blocking(move || directory.check_layout()).await?;
+        layout.listing().await?;
+        Ok(layout)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.directory.root()
+    }
+
+    /// What `index.json` lists, as it lists it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] for a layout that is broken, [`Error::Local`] for one that cannot be read.
+    pub async fn entries(&self) -> Result<Vec<Descriptor>, Error> {
+        Ok(self.listing().await?.entries().to_vec())
+    }
+
+    /// The tags, in alphabetical order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::entries`].
+    pub async fn tags(&self) -> Result<Vec<Tag>, Error> {
+        Ok(self.listing().await?.tags())
+    }
+
+    /// The image that needs no tag to be named, since it is the only one here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is none, [`Error::Unsupported`] with the tags where there
+    /// are several; otherwise as [`Layout::entries`].
+    pub async fn only(&self) -> Result<Identifier, Error> {
+        let listing = self.listing().await?;
+        let only = listing.only(&self.directory.location())?;
+        Ok(Identifier::Digest(only.digest.clone()))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, HashSet<Digest>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn listing(&self) -> Result<Listing, Error> {
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.listing()).await
+    }
+}
+
+#[async_trait]
+impl Source for Layout {
+    fn location(&self) -> String {
+        self.directory.location()
+    }
+
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        let (directory, identifier) = (Arc::clone(&self.directory), identifier.clone());
+        blocking(move || directory.manifest(&identifier)).await
+    }
+
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let (directory, wanted) = (Arc::clone(&self.directory), descriptor.clone());
+        let file = blocking(move || directory.open_blob(&wanted)).await?;
+        let path = self.directory.blob_path(&descriptor.digest);
+        Ok(read::stream(Arc::new(file), path, offset..descriptor.size))
+    }
+}
+
+#[async_trait]
+impl Sink for Layout {
+    fn location(&self) -> String {
+        self.directory.location()
+    }
+
+    /// What is listed, and has all that it needs. A layout where something is missing can so be
+    /// mended by another copy.
+    async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
+        let (directory, identifier) = (Arc::clone(&self.directory), identifier.clone());
+        blocking(move || directory.resolve(&identifier)).await
+    }
+
+    async fn begin(&self, plan: &Plan) -> Result<(), Error> {
+        let root = plan.root().map(Manifest::digest);
+        let digests = plan.manifests().iter().map(Manifest::digest);
+        let below = digests.filter(|digest| Some(*digest) != root).cloned();
+        self.inner().extend(below);
+        let directory = Arc::clone(&self.directory);
+        blocking(move || directory.prepare()).await
+    }
+
+    async fn put_blob(
+        &self,
+        descriptor: &Descriptor,
+        source: &Arc<dyn Source>,
+    ) -> Result<Stored, Error> {
+        let (directory, wanted) = (Arc::clone(&self.directory), descriptor.clone());
+        let draft = blocking(move || {
+            directory.prepare()?;
+            if directory.has(&wanted.digest, wanted.size) {
+                return Ok(None);
+            }
+            Draft::new(&directory.blob_path_made(&wanted.digest)?).map(Some)
+        });
+        let Some(draft) = draft.await? else {
+            return Ok(Stored::Present);
+        };
+        pour(source, descriptor, &draft.slot(0)).await?;
+        blocking(move || draft.publish()).await?;
+        Ok(Stored::Written)
+    }
+
+    /// Without a tag, a manifest is listed unless it belongs to another one of the same copy.
+    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
+        let listed = tag.is_some() || !self.inner().contains(manifest.digest());
+        let directory = Arc::clone(&self.directory);
+        let (manifest, tag) = (manifest.clone(), tag.cloned());
+        blocking(move || {
+            directory.prepare()?;
+            directory.store_manifest(&manifest)?;
+            if listed { directory.list(manifest.descriptor(), tag.as_ref()) } else { Ok(()) }
+        })
+        .await
+    }
+}

@@ -1,0 +1,105 @@
+//! A file in the making, beside its final path, until it is whole.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tempfile::{Builder, NamedTempFile, TempPath};
+
+use super::pour::Slot;
+use crate::Error;
+
+/// How the names of drafts begin, so that what a killed process left is recognised.
+pub(crate) const PREFIX: &str = ".registry-";
+
+/// A file that is at its final path only once it is whole and on disk. Dropped before that, it
+/// is gone.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    file: Arc<File>,
+    temp: TempPath,
+    target: PathBuf,
+}
+
+impl Draft {
+    /// An empty draft of `target`, in the same directory: a rename must not cross file systems.
+    pub(crate) fn new(target: &Path) -> Result<Self, Error> {
+        let draft = create(parent(target)).map_err(Error::local("create", target))?;
+        let (file, temp) = draft.into_parts();
+        Ok(Self { file: Arc::new(file), temp, target: target.to_owned() })
+    }
+
+    /// The place of something that starts at byte `base` of the file.
+    pub(crate) fn slot(&self, base: u64) -> Slot {
+        Slot::new(Arc::clone(&self.file), base, &self.target)
+    }
+
+    /// Makes the file `size` bytes long, zeros where nothing is written.
+    pub(crate) fn set_len(&self, size: u64) -> Result<(), Error> {
+        self.file.set_len(size).map_err(Error::local("make room for", &self.target))
+    }
+
+    /// Puts the file at its final path, in place of what is there.
+    pub(crate) fn publish(self) -> Result<(), Error> {
+        self.file.sync_all().map_err(Error::local("write", &self.target))?;
+        self.temp
+            .persist(&self.target)
+            .map_err(|failed| Error::local("rename a new file to", &self.target)(failed.error))?;
+        sync_directory(parent(&self.target))
+    }
+
+    /// Puts the file at its final path, unless something is there; says whether it did.
+    pub(crate) fn publish_first(self) -> Result<bool, Error> {
+        self.file.sync_all().map_err(Error::local("write", &self.target))?;
+        match self.temp.persist_noclobber(&self.target) {
+            Ok(()) => sync_directory(parent(&self.target)).map(|()| true),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(failed) => Err(Error::local("create", &self.target)(failed.error)),
+        }
+    }
+}
+
+/// A small file, at its final path only once it is whole.
+pub(crate) fn replace(target: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let draft = Draft::new(target)?;
+    draft.slot(0).write_at(0, bytes)?;
+    draft.publish()
+}
+
+/// A directory that everybody may read, whatever the process's file mode mask lets through.
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.create(path)
+}
+
+fn create(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(PREFIX).suffix(".partial");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder.tempfile_in(directory)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A rename is only on disk once its directory is.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::local("write", path))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "directories cannot be opened here")]
+fn sync_directory(_: &Path) -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! What an `index.json` lists, and how one of it is chosen.
+
+use std::{collections::BTreeSet, path::Path};
+
+use registry_name::{Digest, Reference, Tag};
+use serde::Deserialize;
+
+use crate::{Descriptor, Error};
+
+/// The annotation of an entry that holds its tag
+/// ([image-spec, annotations](https://github.com/opencontainers/image-spec/blob/main/annotations.md)).
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation of an entry that holds its whole name, as Docker and containerd write it.
+pub(crate) const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// Names in a message, at most.
+const MAX_NAMES: usize = 10;
+
+/// The images of a layout or an archive, in its order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    entries: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Option<Vec<Descriptor>>,
+}
+
+impl Listing {
+    pub(crate) fn new(entries: Vec<Descriptor>) -> Self {
+        Self { entries }
+    }
+
+    /// Reads an `index.json`; `what` and `path` say of what it is a part.
+    pub(crate) fn parse(bytes: &[u8], what: &'static str, path: &Path) -> Result<Self, Error> {
+        match serde_json::from_slice::<Index>(bytes) {
+            Ok(index) => Ok(Self::new(index.manifests.unwrap_or_default())),
+            Err(error) => {
+                let reason = format!("its index.json does not read as an index ({error})");
+                Err(Error::Store { what, path: path.to_owned(), reason })
+            }
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Descriptor] {
+        &self.entries
+    }
+
+    /// The tags, in order and each once.
+    pub(crate) fn tags(&self) -> Vec<Tag> {
+        let tags: BTreeSet<_> = self.entries.iter().filter_map(tag_of).collect();
+        tags.into_iter().collect()
+    }
+
+    /// The entry that a digest names, if it is listed.
+    pub(crate) fn digest(&self, digest: &Digest) -> Option<&Descriptor> {
+        self.entries.iter().find(|entry| entry.digest == *digest)
+    }
+
+    /// The entry that a tag names: by its tag, else by a whole name that ends in it.
+    pub(crate) fn tag(&self, tag: &Tag, location: &str) -> Result<&Descriptor, Error> {
+        let exact = self.matching(|entry| ref_name(entry) == Some(tag.as_str()));
+        let found = if exact.is_empty() {
+            self.matching(|entry| names_of(entry).any(|name| name.tag() == Some(tag)))
+        } else {
+            exact
+        };
+        self.one(&found, || format!("tag {tag}"), location)
+    }
+
+    /// The entry that a whole name names.
+    pub(crate) fn image(&self, image: &Reference, location: &str) -> Result<&Descriptor, Error> {
+        let found = match image.digest() {
+            Some(digest) => self.matching(|entry| entry.digest == *digest),
+            None => self.matching(|entry| {
+                names_of(entry).any(|name| {
+                    name.repository() == image.repository() && name.tag() == image.tag()
+                })
+            }),
+        };
+        self.one(&found, || format!("image {}", image.familiar()), location)
+    }
+
+    /// The entry that needs no name, since there is no other.
+    pub(crate) fn only(&self, location: &str) -> Result<&Descriptor, Error> {
+        let all = self.matching(|_| true);
+        if all.is_empty() {
+            return Err(Error::NotFound { location: location.to_owned(), what: "image".into() });
+        }
+        if all.len() == 1 {
+            return Ok(all[0]);
+        }
+        let what = format!("{location} holds several images; name one of them: {}", self.names());
+        Err(Error::Unsupported { what })
+    }
+
+    /// Entries that differ in what they are, not only in what they are called.
+    fn matching(&self, wanted: impl Fn(&Descriptor) -> bool) -> Vec<&Descriptor> {
+        let mut seen = BTreeSet::new();
+        let found = self.entries.iter().filter(|entry| wanted(entry));
+        found.filter(|entry| seen.insert(&entry.digest)).collect()
+    }
+
+    fn one<'a>(
+        &self,
+        found: &[&'a Descriptor],
+        what: impl FnOnce() -> String,
+        location: &str,
+    ) -> Result<&'a Descriptor, Error> {
+        match *found {
+            [one] => Ok(one),
+            [] => {
+                let what = format!("{}; it has: {}", what(), self.names());
+                Err(Error::NotFound { location: location.to_owned(), what })
+            }
+            _ => {
+                let digests: Vec<_> = found.iter().map(|entry| entry.digest.as_str()).collect();
+                let what =
+                    format!("{location} has several images for {}: {}", what(), digests.join(", "));
+                Err(Error::Unsupported { what })
+            }
+        }
+    }
+
+    /// What the entries are called, for a message.
+    fn names(&self) -> String {
+        let mut names = BTreeSet::new();
+        for entry in &self.entries {
+            let name =
+                entry.annotations.get(IMAGE_NAME).or_else(|| entry.annotations.get(REF_NAME));
+            names.insert(match name {
+                // A terminal must not obey what a stranger wrote into a file.
+                Some(name) => name.escape_debug().to_string(),
+                None => entry.digest.to_string(),
+            });
+        }
+        let more = names.len().saturating_sub(MAX_NAMES);
+        let mut list: Vec<_> = names.into_iter().take(MAX_NAMES).collect();
+        if more > 0 {
+            list.push(format!("and {more} more"));
+        }
+        if list.is_empty() { "nothing".to_owned() } else { list.join(", ") }
+    }
+}
+
+fn ref_name(entry: &Descriptor) -> Option<&str> {
+    entry.annotations.get(REF_NAME).map(String::as_str)
+}
+
+/// The tag of an entry, where its name is one or ends in one.
+fn tag_of(entry: &Descriptor) -> Option<Tag> {
+    let bare = ref_name(entry).and_then(|name| name.parse().ok());
+    bare.or_else(|| names_of(entry).find_map(|name| name.tag().cloned()))
+}
+
+/// The whole names of an entry. Some programs write one where the tag should be.
+fn names_of(entry: &Descriptor) -> impl Iterator<Item = Reference> {
+    let whole = ref_name(entry).filter(|name| name.contains(['/', ':']));
+    let names = entry.annotations.get(IMAGE_NAME).map(String::as_str).into_iter().chain(whole);
+    names.filter_map(|name| name.parse().ok())
+}
+
+#[cfg(test)]
+mod tests;

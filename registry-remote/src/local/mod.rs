@@ -1,0 +1,38 @@
+//! What the stores of this machine share: reading files that others wrote, and writing files so
+//! that nothing half-written is ever at a final path.
+
+pub(crate) mod draft;
+pub(crate) mod listing;
+pub(crate) mod pour;
+pub(crate) mod read;
+
+use std::io;
+
+use crate::Error;
+
+/// The largest `index.json`, manifest or configuration that is read into memory.
+pub(crate) const MAX_DOCUMENT: u64 = 4 * 1024 * 1024;
+
+/// Starts work that waits for a disk, where it holds nobody up.
+pub(crate) fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> impl Future<Output = Result<T, Error>> + Send {
+    let task = tokio::task::spawn_blocking(work);
+    async {
+        match task.await {
+            Ok(result) => result,
+            Err(broken) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => Err(Error::local("work on", ".")(io::Error::other(cancelled))),
+            },
+        }
+    }
+}
+
+/// Refuses a document that is larger than any honest one.
+pub(crate) fn check_document(size: u64, what: impl FnOnce() -> String) -> Result<(), Error> {
+    if size > MAX_DOCUMENT {
+        return Err(Error::Limit { what: what(), limit: "4 MiB".to_owned() });
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+use super::*;
+
+const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+fn descriptor(media_type: &str) -> String {
+    format!(r#"{{"mediaType":"{media_type}","digest":"sha256:{HEX}","size":7}}"#)
+}
+
+fn image(extra: &str) -> String {
+    let config = descriptor(media_type::OCI_CONFIG);
+    let layer = descriptor(media_type::OCI_LAYER_GZIP);
+    format!(r#"{{"schemaVersion":2,{extra}"config":{config},"layers":[{layer}]}}"#)
+}
+
+fn index(entries: &str) -> String {
+    format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{entries}]}}"#,
+        media_type::OCI_INDEX
+    )
+}
+
+fn read(text: impl Into<Bytes>, content_type: Option<&str>) -> Result<Manifest, Error> {
+    Manifest::new(text.into(), content_type, "a:b")
+}
+
+fn reason(result: Result<Manifest, Error>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn the_digest_is_of_the_exact_bytes() {
+    let text = format!("{} \n", image(r#""unknown":[1,2],"#));
+    let manifest = read(text.clone(), Some(media_type::OCI_MANIFEST)).unwrap();
+    assert_eq!(manifest.bytes(), text.as_bytes());
+    assert_eq!(*manifest.digest(), verify::digest(Algorithm::Sha256, text.as_bytes()));
+    assert_eq!(manifest.descriptor().size, text.len() as u64);
+}
+
+#[test]
+fn m13_parameters_and_case_of_a_content_type_do_not_matter() {
+    let said = format!("{}; charset=utf-8", media_type::OCI_MANIFEST.to_uppercase());
+    assert_eq!(read(image(""), Some(&said)).unwrap().media_type(), media_type::OCI_MANIFEST);
+}
+
+#[test]
+fn m13_where_the_carrier_says_nothing_of_use_the_body_decides() {
+    let docker = format!(r#""mediaType":"{}","#, media_type::DOCKER_MANIFEST);
+    for said in [None, Some("text/plain"), Some("application/json")] {
+        assert_eq!(read(image(&docker), said).unwrap().media_type(), media_type::DOCKER_MANIFEST);
+        assert_eq!(read(image(""), said).unwrap().media_type(), media_type::OCI_MANIFEST);
+    }
+}
+
+#[test]
+fn m12_contradictions_are_refused() {
+    let entry = descriptor(media_type::OCI_MANIFEST);
+    let both = format!(r#"{{"schemaVersion":2,"layers":[],"manifests":[{entry}]}}"#);
+    assert!(reason(read(both, None)).contains("at once"));
+    let config = format!(r#"{{"config":{entry},"manifests":[]}}"#);
+    assert!(reason(read(config, None)).contains("at once"));
+    assert!(reason(read(index(&entry), Some(media_type::OCI_MANIFEST))).contains("calls itself"));
+    let says_index = image(&format!(r#""mediaType":"{}","#, media_type::OCI_INDEX));
+    assert!(reason(read(says_index, None)).contains("fields of an image"));
+    assert!(reason(read(image(""), Some(media_type::OCI_INDEX))).contains("fields of an image"));
+    let no_type = format!(r#"{{"manifests":[{entry}]}}"#);
+    assert!(reason(read(no_type, Some(media_type::OCI_MANIFEST))).contains("fields of an index"));
+}
+
+#[test]
+fn m06_what_is_no_manifest_is_refused() {
+    for text in ["<html>", "", "null", "[]", "{}", r#"{"errors":[{"code":"X"}]}"#] {
+        assert!(matches!(read(text, None), Err(Error::Manifest { .. })), "{text:?}");
+    }
+    let errors = r#"{"errors":[]}"#;
+    assert!(reason(read(errors, Some(media_type::OCI_MANIFEST))).contains("error document"));
+}
+
+#[test]
+fn m07_deep_nesting_is_an_error_and_no_overflow() {
+    for text in ["[".repeat(100_000), r#"{"config":"#.repeat(100_000)] {
+        assert!(matches!(read(text, None), Err(Error::Manifest { .. })));
+    }
+}
+
+#[test]
+fn m08_a_key_that_is_given_twice_is_refused() {
+    for twice in [r#""layers":[],"#, r#""mediaType":"a","mediaType":"b","#] {
+        assert!(reason(read(image(twice), None)).contains("duplicate field"), "{twice}");
+    }
+}
+
+#[test]
+fn m11_sizes_are_whole_and_not_negative() {
+    for size in ["-1", "1.5", "\"7\"", "18446744073709551616", "null"] {
+        let text = image("").replace(":7}", &format!(":{size}}}"));
+        assert!(read(text, None).is_err(), "{size}");
+    }
+    assert!(read(image("").replace(r#","size":7"#, ""), None).is_err());
+}
+
+#[test]
+fn m14_schema_1_is_named() {
+    let text = r#"{"schemaVersion":1,"fsLayers":[]}"#;
+    for said in [None, Some(media_type::DOCKER_SCHEMA1_SIGNED)] {
+        assert!(matches!(read(text, said), Err(Error::Unsupported { .. })));
+    }
+}
+
+#[test]
+fn m15_what_follows_the_json_is_refused() {
+    for tail in ["x", "{}", "\0"] {
+        assert!(read(image("") + tail, None).is_err(), "{tail:?}");
+    }
+    assert!(read([b"\xef\xbb\xbf", image("").as_bytes()].concat(), None).is_err());
+}
+
+#[test]
+fn i06_i07_digests_that_are_none_are_refused() {
+    for digest in ["sha1:abc", "md5:x", "sha256:../../x", "", &format!("SHA256:{HEX}")] {
+        let text = image("").replace(&format!("sha256:{HEX}"), digest);
+        assert!(read(text, None).is_err(), "{digest:?}");
+    }
+}
+
+#[test]
+fn i02_other_bytes_than_the_digest_are_refused() {
+    let expected = verify::digest(Algorithm::Sha512, b"x");
+    let result = Manifest::verified(image(""), None, &expected, "a:b");
+    let Err(Error::Integrity { mismatch: Mismatch::Digest { actual, .. }, .. }) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(actual.algorithm(), Algorithm::Sha512);
+    assert!(Manifest::verified(image(""), None, &actual, "a:b").is_ok());
+}
+
+#[test]
+fn children_are_config_and_layers_or_entries_and_never_the_subject() {
+    let subject = format!(r#""subject":{},"#, descriptor(media_type::OCI_MANIFEST));
+    let manifest = read(image(&subject), None).unwrap();
+    let types: Vec<_> = manifest.children().map(|child| child.media_type.as_str()).collect();
+    assert_eq!(types, [media_type::OCI_CONFIG, media_type::OCI_LAYER_GZIP]);
+    assert!(manifest.subject().is_some());
+}
+
+#[test]
+fn an_index_can_be_narrowed_and_keeps_unknown_fields() {
+    let entry = |arch: &str| {
+        format!(
+            r#"{{"mediaType":"{}","digest":"sha256:{HEX}","size":7,"x":1,"platform":{{"os":"linux","architecture":"{arch}"}}}}"#,
+            media_type::OCI_MANIFEST
+        )
+    };
+    let both = read(index(&format!("{},{}", entry("amd64"), entry("arm64"))), None).unwrap();
+    let wanted: Platform = "linux/arm64".parse().unwrap();
+    let one = both.with_entries(|entry| entry.platform.as_ref() == Some(&wanted)).unwrap();
+    assert_eq!(one.platforms(), [wanted]);
+    assert!(std::str::from_utf8(one.bytes()).unwrap().contains(r#""x":1"#));
+    assert_eq!(one.media_type(), media_type::OCI_INDEX);
+}
+
+#[test]
+fn the_views_of_oci_spec_agree() {
+    let manifest = read(image(""), None).unwrap();
+    assert_eq!(manifest.to_oci_image().unwrap().layers().len(), manifest.layers().len());
+    assert!(manifest.to_oci_index().is_err());
+}

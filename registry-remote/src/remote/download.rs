@@ -1,0 +1,199 @@
+//! A blob on its way here: read, interrupted, resumed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_util::stream;
+use http::{
+    Method,
+    header::{CONTENT_RANGE, CONTENT_TYPE},
+};
+use registry_transport::{Budget, Error as TransportError, Request, Response};
+
+use super::{
+    Remote,
+    resume::{Answer, Progress, Start},
+};
+use crate::{Descriptor, Error, Mismatch};
+
+/// How long to listen for a byte too many after the last one; what else ends a body of unknown
+/// length is not worth waiting for.
+const LISTEN: Duration = Duration::from_secs(2);
+
+/// A blob's bytes, **not verified**: wrap them in [`Verified`](crate::Verified), or read through
+/// [`Remote::blob`].
+///
+/// An interruption is resumed by `Range` (RFC 9110, section 14), from the registry's own URL and
+/// never from where it redirected to. A server that ignores or breaks ranges is read from the
+/// start again, and what is known already is skipped.
+#[derive(Debug)]
+pub struct Blob {
+    remote: Remote,
+    descriptor: Descriptor,
+    progress: Progress,
+    budget: Budget,
+    response: Option<Response>,
+    skip: u64,
+    whole: bool,
+}
+
+impl Blob {
+    /// Asks for the bytes from `offset` on, and returns when the answer has begun.
+    pub(super) async fn open(
+        remote: Remote,
+        descriptor: Descriptor,
+        offset: u64,
+    ) -> Result<Self, Error> {
+        let progress = Progress::new(descriptor.size, offset);
+        let budget = Budget::for_blob(descriptor.size);
+        let (response, skip, whole) = (None, 0, false);
+        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole };
+        if offset == 0 || !blob.progress.is_complete() {
+            blob.connect().await?;
+        }
+        Ok(blob)
+    }
+
+    /// The next bytes; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// What could not be recovered from. [`Error::Integrity`] where the registry announces or
+    /// sends another size than the descriptor's.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if self.progress.is_complete() {
+                return self.listen().await;
+            }
+            let Some(response) = &mut self.response else {
+                self.connect().await?;
+                continue;
+            };
+            let lost = match response.chunk().await {
+                Ok(Some(chunk)) => match self.take(chunk)? {
+                    Some(chunk) => return Ok(Some(chunk)),
+                    None => continue,
+                },
+                Ok(None) => response.cut_short("the body ended early"),
+                Err(error) => error,
+            };
+            self.response = None;
+            self.interrupted(lost).await?;
+        }
+    }
+
+    /// The bytes as a stream, until the end or the first error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+        stream::try_unfold(self, |mut blob| async move {
+            Ok(blob.chunk().await?.map(|chunk| (chunk, blob)))
+        })
+    }
+
+    /// Drops what is known already, and refuses what is too much.
+    fn take(&mut self, mut chunk: Bytes) -> Result<Option<Bytes>, Error> {
+        if self.skip > 0 {
+            let known = usize::try_from(self.skip).unwrap_or(usize::MAX).min(chunk.len());
+            drop(chunk.split_to(known));
+            self.skip -= known as u64;
+            self.progress.skipped(known as u64);
+        }
+        if chunk.is_empty() {
+            return Ok(None);
+        }
+        self.progress.advance(chunk.len() as u64);
+        if self.progress.position() > self.descriptor.size {
+            return Err(self.wrong_size(self.progress.position()));
+        }
+        Ok(Some(chunk))
+    }
+
+    /// After the last byte: whether there is one too many. How the body ends is of no interest,
+    /// since every byte is here.
+    async fn listen(&mut self) -> Result<Option<Bytes>, Error> {
+        let Some(mut response) = self.response.take() else { return Ok(None) };
+        if response.content_length().is_some() {
+            // The length was judged with the head; reading the end lets the connection be used
+            // again.
+            let _ = response.chunk().await;
+            return Ok(None);
+        }
+        match tokio::time::timeout(LISTEN, response.chunk()).await {
+            Ok(Ok(Some(more))) if !more.is_empty() => {
+                Err(self.wrong_size(self.descriptor.size + more.len() as u64))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks until an answer can be used.
+    async fn connect(&mut self) -> Result<(), Error> {
+        loop {
+            let position = self.progress.position();
+            let ranged = position > 0 && !self.whole;
+            let sent = self.remote.client.transport().send(self.request(ranged)).await;
+            let response = sent.map_err(|error| self.error(error))?;
+            let ranges: Vec<_> = response.headers().get_all(CONTENT_RANGE).iter().collect();
+            let answer = Answer {
+                status: response.status().as_u16(),
+                content_length: response.content_length(),
+                content_ranges: ranges
+                    .iter()
+                    .map(|range| range.to_str().unwrap_or_default())
+                    .collect(),
+                content_type: response.header(CONTENT_TYPE),
+            };
+            match self.progress.start(&answer, ranged) {
+                Start::Append => self.skip = 0,
+                Start::Skip(known) => self.skip = known,
+                Start::Size(actual) => return Err(self.wrong_size(actual)),
+                Start::Restart(reason) => {
+                    tracing::debug!(blob = %self.descriptor.digest, reason, "asking for all of it");
+                    self.whole = true;
+                    if !self.progress.may_restart() {
+                        return Err(self.error(response.cut_short(reason)));
+                    }
+                    continue;
+                }
+            }
+            self.response = Some(response);
+            return Ok(());
+        }
+    }
+
+    fn request(&self, ranged: bool) -> Request {
+        let route = format!("blobs/{}", self.descriptor.digest);
+        let request = self
+            .remote
+            .request(Method::GET, &route, self.remote.pull())
+            .bulk()
+            .budget(&self.budget)
+            .expect(&[200, 206, 416]);
+        if ranged { request.range_from(self.progress.position()) } else { request }
+    }
+
+    /// Waits until the transfer may go on, if it may.
+    async fn interrupted(&mut self, lost: TransportError) -> Result<(), Error> {
+        let progress = self.progress.since();
+        let resumed = self.remote.client.transport().resume_after(lost, progress, &self.budget);
+        resumed.await.map_err(|error| self.error(error))?;
+        let (at, of) = (self.progress.position(), self.descriptor.size);
+        tracing::info!(blob = %self.descriptor.digest, at, of, "resuming");
+        Ok(())
+    }
+
+    fn error(&self, error: TransportError) -> Error {
+        let at = self.progress.position();
+        Error::registry(|| {
+            let from = if at > 0 { format!(", from byte {at} on") } else { String::new() };
+            format!("pull blob {} of {}{from}", self.descriptor.digest, self.remote.repository)
+        })(error)
+    }
+
+    fn wrong_size(&self, actual: u64) -> Error {
+        Error::Integrity {
+            what: format!("blob {} of {}", self.descriptor.digest, self.remote.repository),
+            mismatch: Mismatch::Size { expected: self.descriptor.size, actual },
+        }
+    }
+}

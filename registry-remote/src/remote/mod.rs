@@ -1,0 +1,126 @@
+//! A repository of a registry: what can be read from it and written to it.
+
+mod delete;
+mod download;
+mod manifests;
+mod page;
+mod referrers;
+mod resume;
+mod tags;
+mod upload;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Method;
+use registry_authn::{Resource, Scopes};
+use registry_name::{Digest, Identifier, Registry, Repository, Tag};
+use registry_transport::Request;
+
+pub use self::{
+    download::Blob,
+    referrers::Referrers,
+    tags::{Repositories, Tags},
+};
+use crate::{ByteStream, Client, Descriptor, Error, Manifest, Sink, Source, Stored};
+
+/// A repository of a registry. Cheap to clone.
+///
+/// It is a [`Source`] and a [`Sink`], so that [`copy`](crate::copy()) pulls from it and pushes to
+/// it; its own methods are the single steps.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    client: Client,
+    repository: Repository,
+    registry: Registry,
+}
+
+impl Remote {
+    pub(crate) fn new(client: Client, repository: Repository) -> Self {
+        let registry = repository.registry();
+        Self { client, repository, registry }
+    }
+
+    /// The repository that this is.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// A blob's bytes from the start, verified at the end. An interrupted transfer goes on where
+    /// it stopped.
+    ///
+    /// # Errors
+    ///
+    /// Before the first byte: what the registry said. Within the stream: what could not be
+    /// recovered from; [`Error::Integrity`] where the bytes were not the blob's.
+    pub async fn blob(&self, descriptor: &Descriptor) -> Result<crate::Verified, Error> {
+        crate::verified_blob(self, descriptor).await
+    }
+
+    /// A request to `/v2/<repository>/<route>`. Only validated names become part of a route.
+    fn request(&self, method: Method, route: &str, scopes: Scopes) -> Request {
+        let path = format!("/v2/{}/{route}", self.repository.path());
+        Request::new(method, &self.registry, &path)
+            .resource(Resource::Repository(self.repository.clone()))
+            .scopes(scopes)
+    }
+
+    fn pull(&self) -> Scopes {
+        Scopes::pull(&self.repository)
+    }
+
+    fn push(&self) -> Scopes {
+        Scopes::push(&self.repository)
+    }
+
+    /// `ghcr.io/a/b:v1`, `ghcr.io/a/b@sha256:…`
+    fn name(&self, identifier: &Identifier) -> String {
+        match identifier {
+            Identifier::Tag(tag) => format!("{}:{tag}", self.repository),
+            Identifier::Digest(digest) => format!("{}@{digest}", self.repository),
+        }
+    }
+}
+
+#[async_trait]
+impl Source for Remote {
+    fn location(&self) -> String {
+        self.repository.to_string()
+    }
+
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        self.get_manifest(identifier).await
+    }
+
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        Ok(Box::pin(Blob::open(self.clone(), descriptor.clone(), offset).await?.into_stream()))
+    }
+
+    fn repository(&self) -> Option<&Repository> {
+        Some(&self.repository)
+    }
+}
+
+#[async_trait]
+impl Sink for Remote {
+    fn location(&self) -> String {
+        self.repository.to_string()
+    }
+
+    async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
+        let head = self.head_manifest(identifier).await?;
+        Ok(head.map(|descriptor| descriptor.digest))
+    }
+
+    async fn put_blob(
+        &self,
+        descriptor: &Descriptor,
+        source: &Arc<dyn Source>,
+    ) -> Result<Stored, Error> {
+        upload::put_blob(self, descriptor, source).await
+    }
+
+    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
+        self.put_manifest_as(manifest, tag).await
+    }
+}

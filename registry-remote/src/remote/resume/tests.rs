@@ -1,0 +1,102 @@
+use super::*;
+
+const SIZE: u64 = 100;
+
+fn at(position: u64) -> Progress {
+    Progress::new(SIZE, position)
+}
+
+fn partial(range: &str) -> Answer<'_> {
+    Answer { status: 206, content_ranges: vec![range], ..Answer::default() }
+}
+
+#[test]
+fn a_right_range_is_appended() {
+    for range in ["bytes 40-99/100", "bytes 40-99/*", " bytes 40-99/100 "] {
+        assert_eq!(at(40).start(&partial(range), true), Start::Append, "{range}");
+    }
+}
+
+#[test]
+fn d08_d09_d10_a_range_that_is_not_exactly_the_rest_is_never_spliced() {
+    let wrong = [
+        "bytes 0-99/100",
+        "bytes 39-99/100",
+        "bytes 41-99/100",
+        "bytes 40-98/100",
+        "bytes 40-49/100",
+        "bytes 40-100/101",
+        "bytes 40-99/101",
+        "bytes */100",
+        "bytes=40-99/100",
+        "bytes 40-99",
+        "bytes +40-99/100",
+        "bytes 40-99/",
+        "bytes 40-18446744073709551616/100",
+        "items 40-99/100",
+        "",
+    ];
+    for range in wrong {
+        let start = at(40).start(&partial(range), true);
+        assert!(matches!(start, Start::Restart(_)), "{range:?} gave {start:?}");
+    }
+    let none = Answer { status: 206, ..Answer::default() };
+    assert!(matches!(at(40).start(&none, true), Start::Restart(_)));
+    let two = Answer { content_ranges: vec!["bytes 40-99/100"; 2], ..none };
+    assert!(matches!(at(40).start(&two, true), Start::Restart(_)));
+    let parts = Answer {
+        content_type: Some("multipart/byteranges; boundary=x"),
+        ..partial("bytes 40-99/100")
+    };
+    assert!(matches!(at(40).start(&parts, true), Start::Restart(_)));
+    let long = Answer { content_length: Some(61), ..partial("bytes 40-99/100") };
+    assert!(matches!(at(40).start(&long, true), Start::Restart(_)));
+}
+
+#[test]
+fn d09_a_range_that_nobody_asked_for_is_refused() {
+    assert!(matches!(at(0).start(&partial("bytes 0-99/100"), false), Start::Restart(_)));
+}
+
+#[test]
+fn a_whole_body_in_answer_to_a_range_is_read_from_where_it_is_new() {
+    let whole = Answer { status: 200, content_length: Some(SIZE), ..Answer::default() };
+    assert_eq!(at(40).start(&whole, true), Start::Skip(40));
+    let unannounced = Answer { status: 200, ..Answer::default() };
+    assert_eq!(at(0).start(&unannounced, false), Start::Skip(0));
+}
+
+#[test]
+fn d15_an_announced_length_other_than_the_descriptors_is_refused_unread() {
+    for length in [0, 99, 101] {
+        let answer = Answer { status: 200, content_length: Some(length), ..Answer::default() };
+        assert_eq!(at(0).start(&answer, false), Start::Size(length));
+    }
+}
+
+#[test]
+fn d12_an_offset_that_the_registry_does_not_know_restarts() {
+    let answer = Answer { status: 416, ..Answer::default() };
+    assert!(matches!(at(40).start(&answer, true), Start::Restart(_)));
+    let mut progress = at(40);
+    assert!(progress.may_restart());
+    assert!(progress.may_restart());
+    assert!(!progress.may_restart());
+}
+
+#[test]
+fn progress_is_counted_from_one_interruption_to_the_next() {
+    let mut progress = at(10);
+    progress.advance(5);
+    assert_eq!((progress.since(), progress.position()), (5, 15));
+    progress.advance(2);
+    assert_eq!((progress.since(), progress.position()), (2, 17));
+    assert_eq!(progress.since(), 0);
+}
+
+#[test]
+fn bytes_fetched_again_are_bounded() {
+    let mut progress = at(0);
+    progress.skipped(SIZE + MAX_REFETCHED + 1);
+    assert!(!progress.may_restart());
+}

@@ -1,0 +1,98 @@
+//! Where content comes from and where it goes: two small traits that a repository of a registry,
+//! an OCI layout, an archive and memory all implement.
+//!
+//! Pull, push and copy are one algorithm over them; see [`copy`](crate::copy()).
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use registry_name::{Digest, Identifier, Repository, Tag};
+
+use crate::{Descriptor, Error, Manifest, Plan, Verified};
+
+/// Bytes on their way.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// Something to read manifests and blobs from.
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync {
+    /// The place, as messages name it: `ghcr.io/a/b`, `oci:DIR`.
+    fn location(&self) -> String;
+
+    /// The manifest that a tag or a digest names, its bytes verified.
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error>;
+
+    /// The bytes of a blob from `offset` on, **not verified**: read through
+    /// [`verified_blob`] unless something else judges the whole.
+    ///
+    /// A source that can lose its connection resumes by itself; an error that comes out of the
+    /// stream is final.
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error>;
+
+    /// The repository, if this is one: a registry can mount its blobs instead of taking them.
+    fn repository(&self) -> Option<&Repository> {
+        None
+    }
+}
+
+/// Something to write manifests and blobs to.
+///
+/// [`copy`](crate::copy()) calls [`begin`](Sink::begin) once, then writes blobs in parallel, then manifests (children
+/// before parents, the root last and with its tag), then calls [`finish`](Sink::finish). A copy that fails never
+/// calls `finish`.
+#[async_trait]
+pub trait Sink: fmt::Debug + Send + Sync {
+    /// The place, as messages name it.
+    fn location(&self) -> String;
+
+    /// The digest that a tag names here, or the digest itself where that manifest is here;
+    /// `None` where it is not.
+    async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error>;
+
+    /// Learns everything that will come, before anything does.
+    async fn begin(&self, plan: &Plan) -> Result<(), Error> {
+        let _ = plan;
+        Ok(())
+    }
+
+    /// Makes the blob available here, with whatever costs least: it may be here already, or be
+    /// mounted from the source's repository; otherwise its bytes are read from `source`.
+    ///
+    /// When this returns, the bytes are verified: by the sink, or by the registry that it is.
+    async fn put_blob(
+        &self,
+        descriptor: &Descriptor,
+        source: &Arc<dyn Source>,
+    ) -> Result<Stored, Error>;
+
+    /// Stores the exact bytes of a manifest, and points `tag` at it.
+    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error>;
+
+    /// Publishes what was written, where writing alone did not.
+    async fn finish(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// How a blob came to be in a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stored {
+    /// Its bytes were moved.
+    Written,
+    /// It was there already.
+    Present,
+    /// The registry took it from another of its repositories.
+    Mounted,
+}
+
+/// A blob's bytes from the start, verified at the end; see [`Verified`].
+pub async fn verified_blob(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+) -> Result<Verified, Error> {
+    let what = format!("blob {} of {}", descriptor.digest, source.location());
+    Ok(Verified::new(source.open_blob(descriptor, 0).await?, descriptor, what))
+}

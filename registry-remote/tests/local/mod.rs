@@ -1,0 +1,202 @@
+//! What the tests of local stores share.
+#![allow(dead_code, reason = "no test file needs all of it")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use registry_name::{Digest, Identifier, Tag};
+use registry_remote::{
+    ByteStream, CopyOptions, Descriptor, Error, Layout, Manifest, Memory, Report, Sink, Source,
+    copy, media_type, verified_blob,
+};
+use serde_json::{Value, json};
+
+pub const KIB: u64 = 1024;
+
+pub fn tag(text: &str) -> Tag {
+    text.parse().unwrap()
+}
+
+pub fn by_tag(text: &str) -> Identifier {
+    tag(text).into()
+}
+
+pub fn digest(text: &str) -> Digest {
+    text.parse().unwrap()
+}
+
+/// Copies with the defaults.
+pub async fn transfer(
+    from: Arc<dyn Source>,
+    what: &Identifier,
+    to: Arc<dyn Sink>,
+    under: Option<&str>,
+) -> Result<Report, Error> {
+    copy(&from, what, &to, under.map(tag).as_ref(), &CopyOptions::default()).await
+}
+
+/// A layout with a real two-platform index, and the digest of that.
+pub async fn real_index(parent: &Path) -> (Arc<Layout>, Digest) {
+    let directory = parent.join("real-index");
+    let sample = registry_faults::sample::index(&directory, "multi", 600 * KIB).unwrap();
+    (Arc::new(Layout::open(directory).await.unwrap()), digest(sample.digest()))
+}
+
+/// A layout with a real image of four layers, gzip and zstd, and the digest of that.
+pub async fn real_image(parent: &Path) -> (Arc<Layout>, Digest) {
+    let directory = parent.join("real-image");
+    let sample = registry_faults::sample::image(&directory, "v1", 600 * KIB).unwrap();
+    (Arc::new(Layout::open(directory).await.unwrap()), digest(sample.digest()))
+}
+
+/// An image of some blobs in memory, tagged `v1`.
+pub fn small_image(layers: &[&'static [u8]]) -> (Arc<Memory>, Manifest) {
+    let memory = Memory::new();
+    let config = memory.add_blob(media_type::OCI_CONFIG, "{}");
+    let layers: Vec<_> =
+        layers.iter().map(|layer| memory.add_blob(media_type::OCI_LAYER, *layer)).collect();
+    let manifest = json!({ "schemaVersion": 2, "config": config, "layers": layers });
+    let manifest = Manifest::new(manifest.to_string(), None, "a small image").unwrap();
+    memory.add_manifest(manifest.clone(), Some(tag("v1")));
+    (Arc::new(memory), manifest)
+}
+
+/// Reads everything that `root` leads to, verified; says how many blobs and manifests that is.
+pub async fn read_all(source: &dyn Source, root: &Digest) -> Result<usize, Error> {
+    let mut waiting = vec![Identifier::Digest(root.clone())];
+    let mut seen = std::collections::BTreeSet::from([root.clone()]);
+    while let Some(next) = waiting.pop() {
+        let manifest = source.manifest(&next).await?;
+        for child in manifest.children().filter(|child| seen.insert(child.digest.clone())) {
+            if child.is_manifest() {
+                waiting.push(child.digest.clone().into());
+            } else {
+                read_blob(source, child).await?;
+            }
+        }
+    }
+    Ok(seen.len())
+}
+
+pub async fn read_blob(source: &dyn Source, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+    let mut stream = verified_blob(source, descriptor).await?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    Ok(bytes)
+}
+
+pub fn index_json(directory: &Path) -> Value {
+    serde_json::from_slice(&fs::read(directory.join("index.json")).unwrap()).unwrap()
+}
+
+/// The entries of `index.json` as (tag, digest).
+pub fn listed(directory: &Path) -> Vec<(Option<String>, String)> {
+    let index = index_json(directory);
+    let entries = index["manifests"].as_array().unwrap();
+    let name = "org.opencontainers.image.ref.name";
+    let tag = |entry: &Value| entry["annotations"][name].as_str().map(str::to_owned);
+    let row = |entry: &Value| (tag(entry), entry["digest"].as_str().unwrap().to_owned());
+    entries.iter().map(row).collect()
+}
+
+/// Everything below a directory, as sorted relative paths; directories end in a slash.
+pub fn tree(directory: &Path) -> Vec<String> {
+    fn walk(at: &Path, root: &Path, into: &mut Vec<String>) {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            if path.is_dir() {
+                into.push(format!("{name}/"));
+                walk(&path, root, into);
+            } else {
+                into.push(name);
+            }
+        }
+    }
+    let mut names = Vec::new();
+    walk(directory, directory, &mut names);
+    names.sort();
+    names
+}
+
+/// The whole message of an error, causes included.
+pub fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// A source that hands out something else the first `lies` times a blob is opened.
+#[derive(Debug)]
+pub struct Damaged {
+    pub inner: Arc<dyn Source>,
+    pub lies: usize,
+    pub lie: fn(Bytes) -> Vec<Result<Bytes, Error>>,
+    pub opened: AtomicUsize,
+}
+
+impl Damaged {
+    pub fn new(
+        inner: Arc<dyn Source>,
+        lies: usize,
+        lie: fn(Bytes) -> Vec<Result<Bytes, Error>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { inner, lies, lie, opened: AtomicUsize::new(0) })
+    }
+
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Source for Damaged {
+    fn location(&self) -> String {
+        "a damaged place".to_owned()
+    }
+
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        self.inner.manifest(identifier).await
+    }
+
+    async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let whole = read_blob(self.inner.as_ref(), descriptor).await?;
+        let whole = Bytes::from(whole).slice(usize::try_from(offset).unwrap()..);
+        let lying = self.opened.fetch_add(1, Ordering::Relaxed) < self.lies;
+        let items = if lying { (self.lie)(whole) } else { vec![Ok(whole)] };
+        Ok(Box::pin(stream::iter(items)))
+    }
+}
+
+/// A tar file of plain files, in that order.
+pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+pub fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
