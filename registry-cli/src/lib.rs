@@ -1,1 +1,74 @@
 #![doc = include_str!("../README.md")]
+
+mod args;
+mod console;
+mod exit;
+mod failure;
+mod image;
+mod place;
+mod progress;
+mod session;
+mod stores;
+mod system;
+mod transfer;
+mod verbs;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use self::{args::Arguments, console::Console, session::Session};
+pub use self::{
+    exit::Exit,
+    system::{Captured, System},
+};
+
+/// Runs the command line `arguments`, the program's name first, and says how it ended.
+///
+/// Results go to the system's standard output, everything else to its standard error. Nothing
+/// else of the process is touched, except that `--verbose` sets the global `tracing` subscriber
+/// where there is none yet.
+pub async fn run<A: Into<OsString> + Clone>(
+    arguments: impl IntoIterator<Item = A>,
+    system: System,
+) -> Exit {
+    let console = Console::new(system.stdout, system.stderr);
+    let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(refusal) => return explain(&console, &refusal),
+    };
+    if global.verbose {
+        log_to(&console);
+    }
+    let session = Session::new(console.clone(), global, system.environment, system.terminal);
+    match command.run(&session, system.stop).await {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            failure.lines().iter().for_each(|line| console.say(line));
+            failure.exit()
+        }
+    }
+}
+
+/// Help and the version are results; what is wrong with a command line is talk.
+fn explain(console: &Console, refusal: &clap::Error) -> Exit {
+    let text = refusal.to_string();
+    if refusal.use_stderr() {
+        console.say(text.trim_end());
+        return Exit::Usage;
+    }
+    // A reader that left has seen enough.
+    let _ = console.data(text.as_bytes());
+    Exit::Done
+}
+
+/// Only this workspace's own crates: what lies below may log headers.
+fn log_to(console: &Console) {
+    use tracing_subscriber::{Layer as _, filter::Targets, fmt, prelude::*};
+    let ours =
+        Targets::new().with_target("registry", tracing_subscriber::filter::LevelFilter::DEBUG);
+    let console = console.clone();
+    let lines = fmt::layer().with_ansi(false).with_writer(move || console.clone());
+    // Somebody else's subscriber stays.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
+}

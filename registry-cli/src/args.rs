@@ -1,0 +1,101 @@
+//! The command line.
+
+use clap::{Args, Parser, ValueEnum};
+use registry_name::Registry;
+use registry_remote::Platform;
+
+use crate::verbs::Command;
+
+/// Push, pull, copy and inspect container images.
+///
+/// An IMAGE is a reference as in `docker pull`: ubuntu, ghcr.io/acme/app:v1,
+/// localhost:5000/app@sha256:… A PLACE on this machine is oci:DIR[:TAG], oci-archive:FILE[:TAG],
+/// docker-archive:FILE[:IMAGE] or a path.
+#[derive(Debug, Parser)]
+#[command(name = "registry", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every verb understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Take only this platform of an index; may be given several times
+    #[arg(long, global = true, value_name = "OS/ARCH[/VARIANT]", value_delimiter = ',')]
+    pub(crate) platform: Vec<Platform>,
+
+    /// How many blobs move at a time
+    #[arg(long, short, global = true, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+
+    /// Speak plain HTTP to this registry, as is done unasked only to this machine
+    #[arg(long, global = true, value_name = "HOST")]
+    pub(crate) plain_http: Vec<Registry>,
+
+    /// Speak HTTPS to this registry although it is on this machine
+    #[arg(long, global = true, value_name = "HOST")]
+    pub(crate) tls: Vec<Registry>,
+
+    /// The longest wait that a registry may ask for before the command fails instead
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) max_wait: Option<u32>,
+
+    /// How results are written to standard output
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: Format,
+
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Say what is sent and received, on standard error
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines, made to be handed to the next command
+    Text,
+    /// One JSON document on one line
+    Json,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 done                 4 denied          8 local: disk, file, layout, archive
+  1 anything else        5 rate limited    9 conflict
+  2 usage                6 integrity     130 interrupted
+  3 not found            7 network";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_may_stand_before_and_behind_the_verb() {
+        for words in [
+            ["registry", "--platform", "linux/amd64", "digest", "a"],
+            ["registry", "digest", "--platform", "linux/amd64", "a"],
+            ["registry", "digest", "a", "--platform", "linux/amd64"],
+        ] {
+            let arguments = Arguments::try_parse_from(words).unwrap();
+            assert_eq!(arguments.global.platform, [Platform::linux_amd64()], "{words:?}");
+        }
+        let words = ["registry", "digest", "--platform=linux/amd64,linux/arm64/v8", "a"];
+        assert_eq!(Arguments::try_parse_from(words).unwrap().global.platform.len(), 2);
+    }
+}

@@ -1,0 +1,170 @@
+//! Why a verb failed: what is said about it, and the exit code.
+
+use std::{error::Error, io};
+
+use registry_name::ParseError;
+
+use crate::{Exit, console::printable, place::PlaceError};
+
+/// A verb that did not get done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Name(#[from] ParseError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error("{what}")]
+    Usage { what: String, hint: Option<String> },
+    /// With a way out, where the verb knows one.
+    #[error("{error}")]
+    Remote { error: Box<registry_remote::Error>, hint: Option<String> },
+    #[error("cannot set up the connection")]
+    Setup(#[source] registry_transport::Error),
+    /// This machine does not let it be done.
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Local(Box<dyn Error + Send + Sync>),
+    #[error("{what}")]
+    Other { what: String, exit: Exit, hint: Option<String> },
+    /// Whoever read standard output has gone, or it cannot take more.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), hint: Some(hint.into()) }
+    }
+
+    /// A failure that a verb knows a way out of.
+    pub(crate) fn advised(error: registry_remote::Error, hint: String) -> Self {
+        Self::Remote { error: Box::new(error), hint: Some(hint) }
+    }
+
+    pub(crate) fn other(what: impl Into<String>) -> Self {
+        Self::Other { what: what.into(), exit: Exit::Other, hint: None }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Name(_) | Self::Place(_) | Self::Usage { .. } => Exit::Usage,
+            Self::Remote { error, .. } => error.kind().into(),
+            Self::Setup(_) => Exit::Other,
+            Self::Other { exit, .. } => *exit,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Output(_) => Exit::Local,
+            #[cfg(feature = "serve")]
+            Self::Local(_) => Exit::Local,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// The lines for standard error: what happened on one, then a drawing and a hint where there
+    /// are any. None where the reader of standard output left, which is no failure.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        if self.exit() == Exit::Done {
+            return Vec::new();
+        }
+        let mut chain = Vec::new();
+        let mut next = Some(self.error());
+        while let Some(error) = next {
+            chain.push(printable(&error.to_string()));
+            next = error.source();
+        }
+        let mut lines = vec![format!("error: {}", chain.join(": "))];
+        if let Some(name) = self.name() {
+            lines.extend(name.caret().lines().map(|line| format!("  {line}")));
+        }
+        lines.extend(self.hint().map(|hint| format!("hint: {}", printable(hint))));
+        lines
+    }
+
+    /// Where the causes start.
+    fn error(&self) -> &(dyn Error + 'static) {
+        match self {
+            Self::Remote { error, .. } => error.as_ref(),
+            _ => self,
+        }
+    }
+
+    /// The name that could not be parsed, if that is what this is about.
+    fn name(&self) -> Option<&ParseError> {
+        match self {
+            Self::Name(error) | Self::Place(PlaceError::Image(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Name(error) => error.hint(),
+            Self::Place(error) => error.hint(),
+            Self::Usage { hint, .. } | Self::Other { hint, .. } => hint.as_deref(),
+            Self::Remote { hint: Some(hint), .. } => Some(hint),
+            Self::Remote { error, hint: None } => remote_hint(error),
+            Self::Setup(error) => error.hint(),
+            Self::Output(_) | Self::Interrupted => None,
+            #[cfg(feature = "serve")]
+            Self::Local(_) => None,
+        }
+    }
+}
+
+impl From<registry_remote::Error> for Failure {
+    fn from(error: registry_remote::Error) -> Self {
+        Self::Remote { error: Box::new(error), hint: None }
+    }
+}
+
+fn remote_hint(error: &registry_remote::Error) -> Option<&str> {
+    match error {
+        registry_remote::Error::Registry { source, .. } => source.hint(),
+        registry_remote::Error::NoPlatform { .. } => {
+            Some("leave --platform out to get the whole index")
+        }
+        registry_remote::Error::Integrity { .. } => Some(
+            "nothing of it was kept; if trying again does not help, the content is broken at its source",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_name_is_drawn_and_gets_its_hint() {
+        let error = "ghcr.io/Acme/app".parse::<registry_name::Reference>().unwrap_err();
+        let failure = Failure::from(error);
+        assert_eq!(failure.exit(), Exit::Usage);
+        let lines = failure.lines();
+        assert!(
+            lines[0].starts_with("error: invalid repository in \"ghcr.io/Acme/app\""),
+            "{lines:?}"
+        );
+        assert_eq!(lines[1..3], ["  ghcr.io/Acme/app", "          ^"]);
+        assert!(lines[3].starts_with("hint: "), "{lines:?}");
+    }
+
+    #[test]
+    fn causes_stand_on_one_line() {
+        let source = io::Error::other("first line\nsecond \u{1b}[31mline");
+        let failure = Failure::Output(source);
+        let expected =
+            "error: cannot write to standard output: first line\\nsecond \\u{1b}[31mline";
+        assert_eq!(failure.lines(), [expected]);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_failure() {
+        let failure = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(failure.exit(), Exit::Done);
+        assert!(failure.lines().is_empty());
+        let failure = Failure::Output(io::ErrorKind::StorageFull.into());
+        assert_eq!(failure.exit(), Exit::Local);
+        assert_eq!(failure.lines().len(), 1);
+    }
+}

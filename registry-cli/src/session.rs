@@ -1,0 +1,166 @@
+//! What the verbs share: the options of the run, its streams, and the way to registries.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use registry_authn::{Environment, default_keychain_in};
+use registry_remote::{Client, Platform};
+use registry_transport::{Event, Hosts, RetryPolicy, Transport};
+use serde::Serialize;
+
+use crate::{
+    args::{Format, Global},
+    console::{Console, printable},
+    failure::Failure,
+    progress::Audience,
+};
+
+/// Waits that are not worth a line.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// One run of the command.
+pub(crate) struct Session {
+    pub(crate) console: Console,
+    pub(crate) global: Global,
+    environment: Environment,
+    terminal: bool,
+    client: OnceLock<Client>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        console: Console,
+        global: Global,
+        environment: Environment,
+        terminal: bool,
+    ) -> Self {
+        Self { console, global, environment, terminal, client: OnceLock::new() }
+    }
+
+    /// The way to registries, with the credentials of the environment. There is one, so that both
+    /// ends of a copy share what it learns.
+    pub(crate) fn client(&self) -> Result<&Client, Failure> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(self.transport()?);
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn transport(&self) -> Result<Transport, Failure> {
+        let mut hosts = Hosts::default();
+        for registry in &self.global.plain_http {
+            hosts = hosts.plain_http(registry.clone());
+        }
+        for registry in &self.global.tls {
+            if self.global.plain_http.contains(registry) {
+                let what = format!("--tls and --plain-http both name {registry}");
+                return Err(Failure::usage(what, "give one of the two"));
+            }
+            hosts = hosts.tls(registry.clone());
+        }
+        let mut transport = Transport::builder()
+            .keychain(Arc::new(default_keychain_in(&self.environment)))
+            .hosts(hosts)
+            .policy(self.policy())
+            .user_agent(concat!("registry/", env!("CARGO_PKG_VERSION")));
+        if !self.global.quiet {
+            let console = self.console.clone();
+            transport = transport.events(Arc::new(move |event| tell(&console, event)));
+        }
+        transport.build().map_err(Failure::Setup)
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        let mut policy = RetryPolicy::default();
+        if let Some(seconds) = self.global.max_wait {
+            policy.max_wait = Duration::from_secs(seconds.into());
+            policy.total = policy.total.max(policy.max_wait * 2);
+        }
+        policy
+    }
+
+    /// Who looks at the progress of a copy. Log lines and a line that is replaced do not mix.
+    pub(crate) fn audience(&self) -> Audience {
+        match (self.global.quiet, self.terminal && !self.global.verbose) {
+            (true, _) => Audience::Nobody,
+            (false, true) => Audience::Terminal,
+            (false, false) => Audience::Log,
+        }
+    }
+
+    /// The platform to take of an index, for what is about one manifest.
+    pub(crate) fn one_platform(&self) -> Result<Option<&Platform>, Failure> {
+        match self.global.platform.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            _ => Err(Failure::usage(
+                "this command is about one manifest, and --platform names several",
+                "give --platform once",
+            )),
+        }
+    }
+
+    /// Refuses `--platform` where it would be ignored.
+    pub(crate) fn no_platform(&self) -> Result<(), Failure> {
+        if self.global.platform.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::usage("--platform means nothing to this command", "leave --platform out"))
+    }
+
+    /// Writes a result: its `Display` as a line, or a JSON document as a line.
+    pub(crate) fn answer<T: fmt::Display + Serialize>(&self, answer: &T) -> Result<(), Failure> {
+        match self.global.output {
+            Format::Text => self.data(format!("{answer}\n").as_bytes()),
+            Format::Json => self.document(answer),
+        }
+    }
+
+    /// Writes a JSON document as a line.
+    pub(crate) fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(document)
+            .map_err(|error| Failure::other(format!("cannot write the result as JSON: {error}")))?;
+        line.push(b'\n');
+        self.data(&line)
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.console.data(bytes).map_err(Failure::Output)
+    }
+
+    /// Says that a list held what cannot be asked for. The names themselves are a stranger's.
+    pub(crate) fn note_invalid(&self, count: usize, what: &str) {
+        if count > 0 {
+            self.note(&format!("left out: {count} that cannot be the name of a {what}"));
+        }
+    }
+
+    /// Says something that is no result, unless `--quiet`.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.global.quiet {
+            self.console.say(&printable(line));
+        }
+    }
+}
+
+/// Says why nothing seems to happen.
+fn tell(console: &Console, event: &Event<'_>) {
+    let line = match event {
+        Event::Retry { host, reason, wait, .. } => {
+            format!("{host}: {reason}; trying again in {:.1} s", wait.as_secs_f64())
+        }
+        Event::Resume { reason, wait } => {
+            format!("{reason}; going on in {:.1} s", wait.as_secs_f64())
+        }
+        Event::Waiting { host, wait } if *wait >= SHORT => {
+            format!("{host} asks for patience: going on in {:.0} s", wait.as_secs_f64())
+        }
+        _ => return,
+    };
+    console.say(&printable(&line));
+}

@@ -1,0 +1,25 @@
+//! `registry copy SRC DST`
+
+use crate::{failure::Failure, place::Endpoint, session::Session, transfer::transfer};
+
+/// Copy an image between registries, layouts and archives
+///
+/// Prints DST@DIGEST. A word with a known prefix (oci:, oci-archive:, docker-archive:), or one that
+/// starts with `/`, `./` or `../`, is a PLACE; any other is an IMAGE.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What: an IMAGE or a PLACE
+    #[arg(value_name = "SRC")]
+    source: String,
+    /// Where to: an IMAGE or a PLACE
+    #[arg(value_name = "DST")]
+    destination: String,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        let from = Endpoint::source(&self.source)?;
+        let to = Endpoint::destination(&self.destination)?;
+        transfer(session, &from, &to).await
+    }
+}

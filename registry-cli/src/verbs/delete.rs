@@ -1,0 +1,72 @@
+//! `registry delete IMAGE`
+
+use std::fmt;
+
+use registry_name::{Defaults, Identifier, Reference, Registry};
+use registry_remote::Error;
+use serde::Serialize;
+
+use crate::{failure::Failure, session::Session};
+
+/// Delete a tag, or a manifest with all its tags
+///
+/// REPOSITORY:TAG deletes that tag alone, where the registry offers it; the manifest is never
+/// deleted instead. REPOSITORY@DIGEST deletes the manifest. Prints what was deleted.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What: REPOSITORY:TAG or REPOSITORY@DIGEST; nothing is assumed
+    image: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Deleted {
+    deleted: String,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
+        session.no_platform()?;
+        let reference = parse(&self.image)?;
+        let remote = session.client()?.remote(reference.repository());
+        match reference.identifier() {
+            Identifier::Tag(tag) => {
+                remote.delete_tag(&tag).await.map_err(|error| advise(error, &reference))?;
+            }
+            Identifier::Digest(digest) => remote.delete_manifest(&digest).await?,
+        }
+        session.answer(&Deleted { deleted: reference.to_string() })
+    }
+}
+
+/// A tag that nobody wrote must not be deleted, and of a tag and a digest it is not clear which.
+fn parse(text: &str) -> Result<Reference, Failure> {
+    let defaults = Defaults::strict().registry(Registry::docker_hub());
+    let reference = Reference::parse(text, &defaults)?;
+    match (reference.tag(), reference.digest()) {
+        (Some(_), Some(_)) => Err(Failure::usage(
+            "both a tag and a digest are written, and only one can be deleted",
+            "write REPOSITORY:TAG for the tag alone, REPOSITORY@DIGEST for the manifest",
+        )),
+        _ => Ok(reference),
+    }
+}
+
+/// Names the command for what the registry does offer.
+fn advise(error: Error, reference: &Reference) -> Failure {
+    match &error {
+        Error::TagDelete { digest, .. } => {
+            let image = reference.repository().with_digest(digest.clone());
+            let hint = format!(
+                "to delete the manifest with every tag that names it: registry delete {image}"
+            );
+            Failure::advised(error, hint)
+        }
+        _ => error.into(),
+    }
+}
+
+impl fmt::Display for Deleted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.deleted)
+    }
+}
