@@ -1,8 +1,11 @@
 //! The config files of Docker and of Podman and its relatives, read together.
 
+mod edit;
 mod entry;
+mod explain;
 mod file;
 mod key;
+mod login;
 mod places;
 
 use std::collections::HashMap;
@@ -21,6 +24,9 @@ use crate::keychain::{Authenticator, Chain, Keychain};
 use crate::resource::Resource;
 use file::{Config, Finding};
 use places::Place;
+
+pub use explain::{Candidate, Explanation, LookedAt, Outcome, State};
+pub use login::{Kept, Logins};
 
 /// How long a helper's answer is used before it is asked again.
 const FRESH: Duration = Duration::from_secs(60);
@@ -87,7 +93,7 @@ impl DockerConfig {
             for config in &configs {
                 for finding in config.look_up(key) {
                     let found = match finding {
-                        Finding::Entry(credential) => credential?,
+                        Finding::Entry { credential, .. } => credential?,
                         Finding::Helper { name, server } => self.ask(&name, &server).await?,
                     };
                     if let Some(credential) = found {

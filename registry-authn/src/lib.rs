@@ -10,7 +10,7 @@ mod resource;
 mod scope;
 mod secret;
 
-pub use config::{DockerConfig, default_keychain, default_keychain_in};
+pub use config::{DockerConfig, Kept, Logins, default_keychain, default_keychain_in};
 pub use credential::Credential;
 pub use environment::Environment;
 pub use error::{Error, ErrorKind};
@@ -18,3 +18,8 @@ pub use keychain::{Anonymous, Authenticator, Chain, Fixed, Keychain};
 pub use resource::Resource;
 pub use scope::{Scope, ScopeError, Scopes};
 pub use secret::Secret;
+
+/// Why a lookup has the answer that it has: the data of [`DockerConfig::explain`].
+pub mod explain {
+    pub use crate::config::{Candidate, Explanation, LookedAt, Outcome, State};
+}

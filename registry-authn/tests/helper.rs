@@ -101,10 +101,16 @@ async fn c07_a_failure_says_how_it_ended_and_not_what_was_said() {
 }
 
 /// A program in the current directory, or in one that is relative to it, is not the user's helper.
+#[cfg(unix)]
 #[tokio::test]
 async fn helpers_are_found_in_absolute_directories_of_path_only() {
     let home = Home::new().with_helpers(&["echo"]);
-    for path in ["", ".", "bin", "target:bin"] {
+    let mut relative = std::path::PathBuf::new();
+    let here = std::env::current_dir().unwrap();
+    here.components().skip(1).for_each(|_| relative.push(".."));
+    relative.push(home.path("bin").strip_prefix("/").unwrap());
+    assert!(relative.join("docker-credential-echo").exists());
+    for path in ["", ".", "bin", relative.to_str().unwrap()] {
         let environment = home.environment.clone().var("PATH", path);
         let error = Helper::new("echo", &environment).unwrap().get(SERVER).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HelperMissing, "{path:?}");
@@ -115,8 +121,10 @@ async fn helpers_are_found_in_absolute_directories_of_path_only() {
 
 #[tokio::test]
 async fn a_helper_sees_the_environment_that_was_passed_and_no_other() {
-    // `memory` fails without its variable, whatever this process has.
-    let home = Home::new().with_helpers(&["memory"]);
+    let home = Home::new().with_helpers(&["environment", "memory"]);
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "run by cargo");
+    let found = helper(&home, "environment").get(SERVER).await.unwrap().unwrap();
+    assert_eq!(show(&found), "u / s");
     let error = helper(&home, "memory").get(SERVER).await.unwrap_err();
     assert_eq!(error.to_string(), "docker-credential-memory failed: exit status: 64");
 }

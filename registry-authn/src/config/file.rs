@@ -26,9 +26,17 @@ pub(super) struct Config {
 /// Something that a file has for a key.
 pub(super) enum Finding {
     /// An entry of `auths`.
-    Entry(Result<Option<Credential>, Error>),
+    Entry { written: String, credential: Result<Option<Credential>, Error> },
     /// A helper to ask, and what for.
     Helper { name: String, server: String },
+}
+
+/// Who keeps the secret for a key.
+pub(super) enum Keeper {
+    /// The file itself, in `auths`.
+    File,
+    /// A helper, and the names that it may know the key by, the likeliest first.
+    Helper { name: String, servers: Vec<String> },
 }
 
 impl Config {
@@ -45,7 +53,7 @@ impl Config {
         Self::parse(place, &bytes).map(Some)
     }
 
-    fn parse(place: Place, bytes: &[u8]) -> Result<Self, Error> {
+    pub(super) fn parse(place: Place, bytes: &[u8]) -> Result<Self, Error> {
         let mut config = Self { place, auths: Map::new(), helpers: Map::new(), store: None };
         let error = |what: &'static str| unusable(&config.place, what);
         if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
@@ -76,62 +84,67 @@ impl Config {
 
     /// What this file has for a canonical key, in the order in which it counts.
     pub(super) fn look_up(&self, wanted: &str) -> Vec<Finding> {
-        let helpers = spellings(&self.helpers, wanted);
-        if let Some((written, name)) = helpers.first() {
-            return match name {
-                Value::String(name) if name.is_empty() => self.entries(wanted),
-                name => self.ask(name, written, wanted, &[]),
-            };
-        }
-        match &self.store {
-            Some(Value::String(name)) if name.is_empty() => self.entries(wanted),
-            None => self.entries(wanted),
-            Some(name) => {
-                // Docker leaves an empty entry behind for each server that its store knows.
-                let known: Vec<&str> =
-                    spellings(&self.auths, wanted).iter().map(|(written, _)| *written).collect();
-                match known.split_first() {
-                    Some((first, others)) => self.ask(name, first, wanted, others),
-                    None if wanted.contains('/') => Vec::new(),
-                    None => self.ask(name, &key::conventional(wanted), wanted, &[]),
-                }
+        match self.keeper(wanted) {
+            Ok(Keeper::File) => self.entries(wanted),
+            Ok(Keeper::Helper { name, servers }) => servers
+                .into_iter()
+                .map(|server| Finding::Helper { name: name.clone(), server })
+                .collect(),
+            Err(error) => {
+                vec![Finding::Entry { written: wanted.to_owned(), credential: Err(error) }]
             }
         }
     }
 
-    fn entries(&self, wanted: &str) -> Vec<Finding> {
-        spellings(&self.auths, wanted)
-            .into_iter()
-            .map(|(written, value)| {
-                Finding::Entry(entry::credential(value).map_err(|what| {
-                    Error::new(
-                        ErrorKind::Entry,
-                        format!("the entry {written:?} in {}", self.place),
-                        what,
-                    )
-                    .with_hint("log in to this registry again, or remove the entry")
-                }))
-            })
-            .collect()
-    }
-
-    /// The helper is asked for the key as it is written, then as Docker would write it.
-    fn ask(&self, name: &Value, written: &str, wanted: &str, others: &[&str]) -> Vec<Finding> {
+    /// Who keeps the secret for a canonical key: `credHelpers` decides, then `credsStore`.
+    pub(super) fn keeper(&self, wanted: &str) -> Result<Keeper, Error> {
+        let helpers = spellings(&self.helpers, wanted);
+        let (name, mut servers) = match (helpers.first(), &self.store) {
+            (Some((written, name)), _) => (*name, vec![*written]),
+            // Docker leaves an empty entry behind for each server that its store knows.
+            (None, Some(name)) => (name, self.written(wanted)),
+            (None, None) => return Ok(Keeper::File),
+        };
         let Value::String(name) = name else {
             let what = "names a credential helper with something that is not text";
-            return vec![Finding::Entry(Err(Error::new(
-                ErrorKind::Entry,
-                self.place.to_string(),
-                what,
-            )))];
+            return Err(Error::new(ErrorKind::Entry, self.place.to_string(), what));
         };
-        let mut servers = vec![written.to_owned()];
-        servers.extend(others.iter().map(|&other| other.to_owned()));
-        let conventional = key::conventional(wanted);
-        if !servers.contains(&conventional) {
-            servers.push(conventional);
+        if name.is_empty() {
+            return Ok(Keeper::File);
         }
-        servers.into_iter().map(|server| Finding::Helper { name: name.clone(), server }).collect()
+        // As it is written, then as Docker would write it; a store is not asked for every prefix of a path.
+        let conventional = key::conventional(wanted);
+        let guess = helpers.is_empty() && servers.is_empty() && wanted.contains('/');
+        if !guess && !servers.contains(&conventional.as_str()) {
+            servers.push(&conventional);
+        }
+        let servers = servers.into_iter().map(str::to_owned).collect();
+        Ok(Keeper::Helper { name: name.clone(), servers })
+    }
+
+    /// The keys of `auths` that mean `wanted`, as they are written.
+    pub(super) fn written(&self, wanted: &str) -> Vec<&str> {
+        spellings(&self.auths, wanted).into_iter().map(|(written, _)| written).collect()
+    }
+
+    /// The fields of an entry of `auths`.
+    pub(super) fn entry(&self, written: &str) -> Map<String, Value> {
+        self.auths.get(written).and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    fn entries(&self, wanted: &str) -> Vec<Finding> {
+        let broken = |written: &str, what| {
+            let origin = format!("the entry {written:?} in {}", self.place);
+            Error::new(ErrorKind::Entry, origin, what)
+                .with_hint("log in to this registry again, or remove the entry")
+        };
+        spellings(&self.auths, wanted)
+            .into_iter()
+            .map(|(written, value)| Finding::Entry {
+                written: written.to_owned(),
+                credential: entry::credential(value).map_err(|what| broken(written, what)),
+            })
+            .collect()
     }
 }
 
@@ -146,7 +159,7 @@ fn spellings<'a>(entries: &'a Map<String, Value>, wanted: &str) -> Vec<(&'a str,
     found
 }
 
-fn unusable(place: &Place, what: &'static str) -> Error {
+pub(super) fn unusable(place: &Place, what: &'static str) -> Error {
     let hint = match place {
         Place::Variable(name, _) => format!("correct it, or go on without it: unset {name}"),
         Place::File(path) => {
@@ -157,23 +170,21 @@ fn unusable(place: &Place, what: &'static str) -> Error {
 }
 
 /// The bytes of a file; `None` if there is no such name.
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if is_absent(&error) && fs::symlink_metadata(path).is_err() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a regular file"));
-    }
-    let too_large = || io::Error::other("larger than 4 MiB");
-    if metadata.len() > LARGEST {
-        return Err(too_large());
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST { Err(too_large()) } else { Ok(Some(bytes)) }
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other("larger than 4 MiB"));
+    }
+    Ok(Some(bytes))
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -1,6 +1,5 @@
 //! Where config files are.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -21,11 +20,7 @@ pub(super) fn of(environment: &Environment) -> Vec<Place> {
     if let Some(text) = environment.get("DOCKER_AUTH_CONFIG") {
         places.push(Place::Variable("DOCKER_AUTH_CONFIG", Secret::new(text.to_string_lossy())));
     }
-    let under = |base: Option<&OsStr>, home: &str, file: &str| {
-        let base = base.map(PathBuf::from).or_else(|| Some(environment.home_dir()?.join(home)));
-        base.map(|base| Place::File(base.join(Path::new(file))))
-    };
-    places.extend(under(environment.get("DOCKER_CONFIG"), ".docker", "config.json"));
+    places.extend(docker(environment).map(Place::File));
     if let Some(file) = environment.get("REGISTRY_AUTH_FILE") {
         places.push(Place::File(file.into()));
         return places;
@@ -33,8 +28,22 @@ pub(super) fn of(environment: &Environment) -> Vec<Place> {
     if let Some(runtime) = environment.get("XDG_RUNTIME_DIR") {
         places.push(Place::File(Path::new(runtime).join("containers/auth.json")));
     }
-    places.extend(under(environment.get("XDG_CONFIG_HOME"), ".config", "containers/auth.json"));
+    let podman = under(environment, "XDG_CONFIG_HOME", ".config");
+    places.extend(podman.map(|base| Place::File(base.join("containers/auth.json"))));
     places
+}
+
+/// Docker's config file.
+pub(super) fn docker(environment: &Environment) -> Option<PathBuf> {
+    under(environment, "DOCKER_CONFIG", ".docker").map(|base| base.join("config.json"))
+}
+
+/// A directory that a variable names, otherwise one in the home directory.
+fn under(environment: &Environment, variable: &str, home: &str) -> Option<PathBuf> {
+    match environment.get(variable) {
+        Some(directory) => Some(directory.into()),
+        None => Some(environment.home_dir()?.join(home)),
+    }
 }
 
 impl fmt::Display for Place {

@@ -1,0 +1,70 @@
+use serde_json::Value;
+
+use super::{remove, set};
+
+const DOCKER: &str = "{\n\t\"auths\": {\n\t\t\"a.io\": {\n\t\t\t\"auth\": \"eA==\"\n\t\t}\n\t},\n\t\"credsStore\": \"\"\n}";
+
+const SPREAD: &str = "{\n\t\"auths\": {\n\t\t\"b.io\": {\n\t\t\t\"auth\": \"eQ==\"\n\t\t}\n\t}\n}";
+
+#[track_caller]
+fn sets(before: &str, after: &str) {
+    let changed = set(before, "auths", "b.io", r#"{"auth":"eQ=="}"#).unwrap();
+    assert_eq!(changed, after);
+    let value: Value = serde_json::from_str(&changed).unwrap();
+    assert_eq!(value["auths"]["b.io"]["auth"], "eQ==");
+    let again = set(&changed, "auths", "b.io", r#"{"auth":"eQ=="}"#).unwrap();
+    assert_eq!(again, changed);
+    let gone: Value = serde_json::from_str(&remove(&changed, "auths", "b.io").unwrap()).unwrap();
+    assert!(gone["auths"].is_object() && gone["auths"].get("b.io").is_none());
+}
+
+#[test]
+fn a_new_entry_is_indented_like_its_neighbours() {
+    sets("", "{\n\t\"auths\": {\n\t\t\"b.io\": {\n\t\t\t\"auth\": \"eQ==\"\n\t\t}\n\t}\n}\n");
+    sets(
+        DOCKER,
+        "{\n\t\"auths\": {\n\t\t\"a.io\": {\n\t\t\t\"auth\": \"eA==\"\n\t\t},\n\t\t\"b.io\": {\n\t\t\t\"auth\": \"eQ==\"\n\t\t}\n\t},\n\t\"credsStore\": \"\"\n}",
+    );
+    sets(
+        "{\n  \"auths\": {\n    \"a.io\": {}\n  }\n}\n",
+        "{\n  \"auths\": {\n    \"a.io\": {},\n    \"b.io\": {\n      \"auth\": \"eQ==\"\n    }\n  }\n}\n",
+    );
+    sets(r#"{"auths":{"a.io":{}}}"#, r#"{"auths":{"a.io":{},"b.io": {"auth":"eQ=="}}}"#);
+}
+
+#[test]
+fn an_object_that_is_missing_or_empty_is_filled() {
+    sets("{}", SPREAD);
+    sets("{\n\t\"auths\": {}\n}", SPREAD);
+    sets(r#"{"x": 1}"#, r#"{"x": 1,"auths": {"b.io": {"auth":"eQ=="}}}"#);
+    sets(r#"{"auths":null,"x":1}"#, r#"{"auths":{"b.io": {"auth":"eQ=="}},"x":1}"#);
+}
+
+#[test]
+fn an_entry_that_is_there_is_replaced_and_no_other_byte_changes() {
+    let odd = r#"  { "z" : 1e400 , "auths" : { "a.io":{"auth":"\"}{","n":[1,{"b.io":2}]} ,"b.io" : {"old":true} } ,"a\u0075ths2":{} }  "#;
+    let after = set(odd, "auths", "b.io", r#"{"auth":"eQ=="}"#).unwrap();
+    assert_eq!(after, odd.replace(r#"{"old":true}"#, r#"{"auth":"eQ=="}"#));
+}
+
+#[test]
+fn removing_takes_the_comma_and_leaves_the_rest() {
+    let all = r#"{"auths":{"a":{}, "b":{} ,"c":[1,"}"] }}"#;
+    assert_eq!(remove(all, "auths", "a").unwrap(), r#"{"auths":{"b":{} ,"c":[1,"}"] }}"#);
+    assert_eq!(remove(all, "auths", "b").unwrap(), r#"{"auths":{"a":{}, "c":[1,"}"] }}"#);
+    assert_eq!(remove(all, "auths", "c").unwrap(), r#"{"auths":{"a":{}, "b":{} }}"#);
+    assert_eq!(remove(all, "auths", "d").unwrap(), all);
+    assert_eq!(remove("{}", "auths", "d").unwrap(), "{}");
+    assert_eq!(remove(r#"{"auths":{ "a":1 }}"#, "auths", "a").unwrap(), r#"{"auths":{}}"#);
+    let twice = r#"{"auths":{"a":1,"b":2,"\u0061":3}}"#;
+    assert_eq!(remove(twice, "auths", "a").unwrap(), r#"{"auths":{"b":2}}"#);
+}
+
+#[test]
+fn what_is_no_document_is_left_alone() {
+    for text in
+        ["[]", "{", "{\"auths\"", "{\"auths\":[]}", "{\"auths\":{\"b.io\":", "nope", "{\"a\":,}"]
+    {
+        assert_eq!(set(text, "auths", "b.io", "{}"), None, "{text}");
+    }
+}
