@@ -83,7 +83,7 @@ fn connection(
 /// Ends abandoned uploads from time to time.
 async fn expire(server: Arc<Server>) {
     let age = server.limits.upload_expiry;
-    let every = (age / 4).clamp(Duration::from_millis(100), Duration::from_secs(600));
+    let every = (age / 4).clamp(Duration::from_millis(100), Duration::from_secs(3600));
     let mut ticks = tokio::time::interval(every);
     loop {
         ticks.tick().await;

@@ -41,6 +41,9 @@ pub(crate) fn check(bytes: &[u8], content_type: Option<&str>) -> Result<Checked,
             fault("neither mediaType nor Content-Type says what the manifest is".to_owned())
         })?,
     };
+    if !is_media_type(&media_type) {
+        return Err(fault(format!("{media_type:?} is not a media type")));
+    }
     if document.schema_version == Some(1) {
         return Err(fault("manifests of schema version 1 are not supported".to_owned()));
     }
@@ -80,7 +83,7 @@ pub(crate) fn subject_of(bytes: &[u8]) -> Option<Digest> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Referrer {
     media_type: String,
-    digest: String,
+    pub(crate) digest: String,
     size: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) artifact_type: Option<String>,
@@ -162,6 +165,17 @@ impl Descriptor {
             || kind.starts_with("application/vnd.docker.image.rootfs.foreign.")
             || self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
     }
+}
+
+/// `type/subtype` (RFC 6838 section 4.2), which can stand in a header.
+fn is_media_type(text: &str) -> bool {
+    let name = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+            && part.len() <= 127
+    };
+    text.split_once('/').is_some_and(|(kind, subtype)| name(kind) && name(subtype))
 }
 
 fn digest<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Digest, D::Error> {

@@ -1,6 +1,7 @@
 //! How a registry is set up.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +83,13 @@ impl Builder {
     /// The largest manifest that is accepted, in bytes; 4 MiB by default. Larger ones get 413.
     pub fn manifest_limit(mut self, bytes: usize) -> Self {
         self.limits.manifest = bytes;
+        self
+    }
+
+    /// Lists of tags, repositories and referrers come in pages of at most this many entries, with a
+    /// `Link` to the next one. By default everything comes at once, unless a client asks for less.
+    pub fn page_limit(mut self, entries: NonZeroUsize) -> Self {
+        self.limits.page = entries.get();
         self
     }
 

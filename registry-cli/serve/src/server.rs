@@ -34,6 +34,7 @@ pub(crate) struct Server {
 pub(crate) struct Limits {
     pub(crate) read_only: bool,
     pub(crate) manifest: usize,
+    pub(crate) page: usize,
     pub(crate) chunk_min: Option<u64>,
     pub(crate) upload_expiry: Duration,
     pub(crate) idle: Duration,
@@ -44,6 +45,7 @@ impl Default for Limits {
         Self {
             read_only: false,
             manifest: 4 << 20,
+            page: usize::MAX,
             chunk_min: None,
             upload_expiry: Duration::from_secs(24 * 3600),
             idle: Duration::from_secs(60),
@@ -179,8 +181,7 @@ fn wish(route: &Route, query: &[(String, String)]) -> Option<Scope> {
 }
 
 fn changes(route: &Route, method: &Method) -> bool {
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    !reads && !matches!(route, Route::Token) || matches!(route, Route::Upload(..))
+    !matches!(*method, Method::GET | Method::HEAD) && !matches!(route, Route::Token)
 }
 
 /// A JSON document.

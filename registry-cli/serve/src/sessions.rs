@@ -131,8 +131,9 @@ impl Sessions {
         for session in idle.await? {
             self.cancel(&session).await?;
         }
+        let open = self.lock().keys().map(|(_, id)| id.clone()).collect();
         let store = Arc::clone(&self.store);
-        blocking(move || Ok(store.expire(age)?)).await
+        blocking(move || Ok(store.expire(age, &open)?)).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

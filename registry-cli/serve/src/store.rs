@@ -4,6 +4,7 @@
 //! request that asked for it is gone. When it returns `Ok`, the change is as durable as the store
 //! can make it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -51,8 +52,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
         digest: &Digest,
     ) -> io::Result<()>;
     fn remove_upload(&self, name: &Name, id: &UploadId) -> io::Result<()>;
-    /// Removes what nobody has touched for `age`: unfinished uploads and other left-overs.
-    fn expire(&self, age: Duration) -> io::Result<()>;
+    /// Removes what nobody has touched for `age`: left-overs, and unfinished uploads that this
+    /// process does not have `open`.
+    fn expire(&self, age: Duration, open: &HashSet<UploadId>) -> io::Result<()>;
 
     fn manifest(&self, name: &Name, digest: &Digest) -> io::Result<Option<Manifest>>;
     fn put_manifest(&self, name: &Name, put: &PutManifest) -> io::Result<Put>;

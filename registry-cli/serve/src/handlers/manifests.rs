@@ -15,7 +15,7 @@ use crate::manifest;
 use crate::name::Name;
 use crate::problem::{Code, Problem};
 use crate::server::Call;
-use crate::store::{Manifest, Put, PutManifest};
+use crate::store::{Manifest, Put, PutManifest, Store};
 use crate::work::blocking;
 
 /// Tags in one push; the specification wants ten at least.
@@ -57,42 +57,35 @@ pub(super) async fn push(
 ) -> Result<Response<Body>, Problem> {
     let named = tags(call, &identifier)?;
     let bytes = read(call, body).await?;
-    let checked = manifest::check(&bytes, call.header(&CONTENT_TYPE))?;
-    let digest = digest_of(&bytes, &identifier)?;
-    let put = PutManifest {
-        digest: digest.clone(),
-        manifest: Manifest { media_type: checked.media_type, bytes },
-        subject: checked.subject.clone(),
-        tags: named.clone(),
-        precondition: Precondition::of(call.headers),
-    };
-    let (store, to, blobs) = (call.store(), name.clone(), checked.blobs);
-    let stored = blocking(move || {
-        let mut missing = Vec::new();
-        for blob in blobs {
-            if store.blob(&to, &blob)?.is_none() {
-                missing.push(blob);
-            }
+    let content_type = call.header(&CONTENT_TYPE).map(str::to_owned);
+    let precondition = Precondition::of(call.headers);
+    let (store, to, which) = (call.store(), name.clone(), identifier.clone());
+    // Megabytes of JSON take their time too.
+    let put = blocking(move || {
+        let checked = manifest::check(&bytes, content_type.as_deref())?;
+        let put = PutManifest {
+            digest: digest_of(&bytes, &which)?,
+            manifest: Manifest { media_type: checked.media_type, bytes },
+            subject: checked.subject,
+            tags: named,
+            precondition,
+        };
+        require(&*store, &to, checked.blobs)?;
+        match store.put_manifest(&to, &put)? {
+            Put::Stored => Ok(put),
+            Put::Refused => Err(refused()),
         }
-        if !missing.is_empty() {
-            return Err(manifest::missing_blobs(missing));
-        }
-        Ok(store.put_manifest(&to, &put)?)
     });
-    if stored.await? == Put::Refused {
-        let message = "what is there now is not what the request expects";
-        let status = StatusCode::PRECONDITION_FAILED;
-        return Err(Problem::new(status, Code::ManifestInvalid, message));
-    }
+    let PutManifest { digest, subject, tags, .. } = put.await?;
     let mut answer = Answer::new(StatusCode::CREATED)
         .header(LOCATION, &format!("/v2/{name}/manifests/{digest}"))
         .header(headers::CONTENT_DIGEST, &digest)
         .header(ETAG, &condition::etag(&digest));
-    if let Some(subject) = checked.subject {
+    if let Some(subject) = subject {
         answer = answer.header(headers::SUBJECT, &subject);
     }
     if identifier.digest().is_some() {
-        for tag in named {
+        for tag in tags {
             answer = answer.header(headers::TAG, &tag);
         }
     }
@@ -135,6 +128,17 @@ fn tags(call: &Call<'_>, identifier: &Identifier) -> Result<Vec<Tag>, Problem> {
     Ok(tags)
 }
 
+/// Refuses a manifest whose blobs are not all in the repository.
+fn require(store: &dyn Store, name: &Name, blobs: Vec<Digest>) -> Result<(), Problem> {
+    let mut missing = Vec::new();
+    for blob in blobs {
+        if store.blob(name, &blob)?.is_none() {
+            missing.push(blob);
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(manifest::missing_blobs(missing)) }
+}
+
 /// The digest that the manifest is stored under, which has to be the one in the path if there is one.
 fn digest_of(bytes: &[u8], identifier: &Identifier) -> Result<Digest, Problem> {
     let algorithm = identifier.digest().map_or(Algorithm::Sha256, Digest::algorithm);
@@ -168,6 +172,11 @@ async fn read(call: &Call<'_>, body: &mut Incoming) -> Result<Bytes, Problem> {
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, Code::ManifestInvalid, message))
         }
     }
+}
+
+fn refused() -> Problem {
+    let message = "what is there now is not what the request expects";
+    Problem::new(StatusCode::PRECONDITION_FAILED, Code::ManifestInvalid, message)
 }
 
 fn unknown(name: &Name, identifier: &Identifier) -> Problem {

@@ -18,6 +18,7 @@
 //! directory synchronised too. A blob's bytes live as long as any link to them, so removing the
 //! shared copy can never take a blob from a repository.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -34,6 +35,9 @@ use crate::name::Name;
 mod durable;
 mod paths;
 mod walk;
+
+/// No file stays in `tmp/` for as long as this, unless its writer is gone.
+const WRITING: Duration = Duration::from_secs(3600);
 
 /// A directory that holds a registry.
 #[derive(Debug)]
@@ -157,11 +161,13 @@ impl Store for Disk {
         durable::remove(&self.paths.upload(name, id)).map(drop)
     }
 
-    fn expire(&self, age: Duration) -> io::Result<()> {
+    fn expire(&self, age: Duration, open: &HashSet<UploadId>) -> io::Result<()> {
         walk::repositories(&self.paths.repositories(), &mut |_, dir| {
-            walk::remove_older(&dir.join("_uploads"), age)
+            walk::remove_older(&dir.join("_uploads"), age, &|name| {
+                !name.parse().is_ok_and(|id| open.contains(&id))
+            })
         })?;
-        walk::remove_older(&self.paths.temporary(), age)?;
+        walk::remove_older(&self.paths.temporary(), age.max(WRITING), &|_| true)?;
         for algorithm in walk::entries(&self.paths.blobs())? {
             for shared in walk::entries(&algorithm)? {
                 forget_shared(&shared)?;

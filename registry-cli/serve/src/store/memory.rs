@@ -1,7 +1,7 @@
 //! A registry that lasts as long as its process.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,7 +106,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn expire(&self, _: Duration) -> io::Result<()> {
+    fn expire(&self, _: Duration, _: &HashSet<UploadId>) -> io::Result<()> {
         Ok(())
     }
 

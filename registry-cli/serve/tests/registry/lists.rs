@@ -1,6 +1,6 @@
 //! Tags, the catalog, referrers.
 
-use crate::client::{Client, OCI_INDEX, both, error, image, sha256};
+use crate::client::{Client, OCI_INDEX, both, both_with, error, image, sha256};
 use serde_json::json;
 
 const EMPTY: &str = r#"{"manifests":[]}"#;
@@ -126,6 +126,65 @@ async fn referrers_are_listed_with_type_and_annotations() {
         let left = client.get(&list).await.json()["manifests"].as_array().map(Vec::len);
         assert_eq!(left, Some(2));
     })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_may_set_the_size_of_pages_itself() {
+    let two = std::num::NonZeroUsize::new(2).expect("not zero");
+    both_with(
+        |builder| builder.page_limit(two),
+        async |client| {
+            let subject = sha256("subject");
+            for n in 0..5 {
+                let manifest = format!(
+                    r#"{{"manifests":[],"n":{n},"artifactType":"a/{}","subject":{{"digest":"{subject}","size":1}}}}"#,
+                    if n == 0 { "other" } else { "b" }
+                );
+                client.push_manifest("app", &format!("v{n}"), &manifest).await;
+            }
+            let tags = [json!(["v0", "v1"]), json!(["v2", "v3"]), json!(["v4"])];
+            for query in ["", "?n=10", "?n=2"] {
+                let list = format!("/v2/app/tags/list{query}");
+                assert_eq!(pages(client, &list, "tags").await, tags, "{query}");
+            }
+            for (query, sizes) in [("", vec![2, 2, 1]), ("?artifactType=a/b", vec![2, 2])] {
+                let list = format!("/v2/app/referrers/{subject}{query}");
+                let pages = pages(client, &list, "manifests").await;
+                let found: Vec<_> =
+                    pages.iter().map(|page| page.as_array().map(Vec::len).unwrap_or_default()).collect();
+                assert_eq!(found, sizes, "{query}");
+                let mut digests: Vec<_> = pages
+                    .iter()
+                    .flat_map(|page| page.as_array().cloned().unwrap_or_default())
+                    .map(|entry| entry["digest"].to_string())
+                    .collect();
+                digests.dedup();
+                assert_eq!(digests.len(), sizes.iter().sum::<usize>(), "each of them once");
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn referrers_come_in_pages_that_are_not_larger_than_a_manifest() {
+    both_with(
+        |builder| builder.manifest_limit(1000),
+        async |client| {
+            let subject = sha256("subject");
+            for n in 0..4 {
+                let manifest = format!(
+                    r#"{{"manifests":[],"subject":{{"digest":"{subject}","size":1}},"annotations":{{"{n}":"{}"}}}}"#,
+                    "x".repeat(300)
+                );
+                client.push_manifest("app", &format!("v{n}"), &manifest).await;
+            }
+            let pages = pages(client, &format!("/v2/app/referrers/{subject}"), "manifests").await;
+            let sizes: Vec<_> = pages.iter().map(|page| page.as_array().map(Vec::len)).collect();
+            assert_eq!(sizes, [Some(2), Some(2)]);
+        },
+    )
     .await;
 }
 

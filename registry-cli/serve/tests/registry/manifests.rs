@@ -57,6 +57,9 @@ async fn what_is_not_a_manifest_is_refused() {
             (r#"{"manifests":[],"layers":[]}"#, OCI_MANIFEST),
             (typed.as_str(), OCI_INDEX),
             ("{}", ""),
+            (r#"{"mediaType":"a/b\nset-cookie: x","manifests":[]}"#, ""),
+            (r#"{"mediaType":"none","manifests":[]}"#, ""),
+            (r#"{"manifests":[],"manifests":[]}"#, OCI_INDEX),
         ] {
             let headers = [("Content-Type", media_type)];
             let answer = client.send("PUT", "/v2/a/manifests/v1", &headers, body).await;

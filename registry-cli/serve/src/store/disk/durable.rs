@@ -42,7 +42,7 @@ pub(super) fn create_parent(path: &Path) -> io::Result<()> {
 
 /// Puts a whole file at `path`, or leaves what is there.
 pub(super) fn write(path: &Path, bytes: &[u8], temporary: &Path) -> io::Result<()> {
-    let mut file = NamedTempFile::new_in(temporary)?;
+    let mut file = temporary_file(temporary)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     create_parent(path)?;
@@ -60,7 +60,7 @@ pub(super) fn link(from: &Path, to: &Path, temporary: &Path) -> io::Result<bool>
         Err(error) if missing(&error) => return Ok(false),
         Err(_) => {
             let Some(mut source) = missing_is_none(File::open(from))? else { return Ok(false) };
-            let mut file = NamedTempFile::new_in(temporary)?;
+            let mut file = temporary_file(temporary)?;
             io::copy(&mut source, &mut file)?;
             file.as_file().sync_all()?;
             file.persist(to)?;
@@ -93,6 +93,14 @@ pub(super) fn links(path: &Path) -> io::Result<Option<u64>> {
     return Ok(Some(std::os::unix::fs::MetadataExt::nlink(&metadata)));
     #[cfg(not(unix))]
     return Ok(Some(metadata).and(None));
+}
+
+/// As readable as any other new file, not only for its owner.
+fn temporary_file(dir: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir)
 }
 
 fn missing(error: &io::Error) -> bool {

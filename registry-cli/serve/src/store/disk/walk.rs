@@ -31,9 +31,16 @@ pub(super) fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
     entries.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
-/// Removes the files of a directory that have not changed for `age`.
-pub(super) fn remove_older(dir: &Path, age: Duration) -> io::Result<()> {
+/// Removes those files of a directory that have not changed for `age`, and whose name `may` go.
+pub(super) fn remove_older(
+    dir: &Path,
+    age: Duration,
+    may: &dyn Fn(&str) -> bool,
+) -> io::Result<()> {
     for path in entries(dir)? {
+        if !path.file_name().and_then(|name| name.to_str()).is_some_and(may) {
+            continue;
+        }
         let Some(metadata) = missing_is_none(fs::symlink_metadata(&path))? else { continue };
         // A clock that went backwards makes a file young.
         let old = metadata.modified()?.elapsed().is_ok_and(|elapsed| elapsed >= age);
