@@ -21,6 +21,7 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::helper::Helper;
 use crate::keychain::{Authenticator, Chain, Keychain};
+use crate::refreshing::Refreshing;
 use crate::resource::Resource;
 use file::{Config, Finding};
 use places::Place;
@@ -36,9 +37,10 @@ pub fn default_keychain() -> Chain {
     default_keychain_in(&Environment::current())
 }
 
-/// What the user of that environment is logged in to.
+/// What the user of that environment is logged in to. Its authenticators look again after a minute, so that a
+/// program that runs for days notices a new log-in, and a helper's new token.
 pub fn default_keychain_in(environment: &Environment) -> Chain {
-    Chain::new().then(DockerConfig::new(environment))
+    Chain::new().then(Refreshing::new(DockerConfig::new(environment), FRESH))
 }
 
 /// The config files of Docker and of Podman and its relatives, read together.

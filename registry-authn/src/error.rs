@@ -37,6 +37,8 @@ pub enum ErrorKind {
     HelperTimeout,
     /// A name that must not be handed to a credential helper, or run as one.
     Input,
+    /// A source of another kind.
+    Other,
 }
 
 impl Error {
@@ -69,7 +71,7 @@ impl Error {
         origin: impl Into<String>,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::new(ErrorKind::Helper, origin, "cannot give a credential").because(cause)
+        Self::new(ErrorKind::Other, origin, "cannot give a credential").because(cause)
     }
 
     /// What kind of source is broken.

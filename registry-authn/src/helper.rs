@@ -9,12 +9,13 @@ mod process;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::credential::Credential;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind};
+use crate::secret::wipe;
 use process::{Answer, Program};
 
 /// How long a helper may take.
@@ -32,7 +33,8 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// The helper `docker-credential-<name>`, found on the environment's `PATH` when it is used.
+    /// The helper `docker-credential-<name>`, found on the environment's `PATH` when it is used; directories
+    /// there that are not absolute are passed over.
     ///
     /// The name is made of letters, digits, `.`, `_` and `-`; anything else is refused.
     pub fn new(name: &str, environment: &Environment) -> Result<Self, Error> {
@@ -71,14 +73,22 @@ impl Helper {
         if !answer.success {
             return if is_not_found(&answer.output) { Ok(None) } else { Err(self.failed(&answer)) };
         }
-        let fields = self.json(&answer.output)?;
-        let field = |name: &str| {
-            fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        };
-        let text = |name: &str| match field(name) {
-            None | Some(Value::Null) => Ok(""),
-            Some(Value::String(text)) => Ok(text.as_str()),
-            Some(_) => Err(self.garbled()),
+        let mut fields = self.json(&answer.output)?;
+        let credential = self.credential(&fields);
+        fields.values_mut().for_each(wipe);
+        credential
+    }
+
+    /// The credential in an answer to `get`. What it says about the server does not matter, and the names of
+    /// its fields have no case.
+    fn credential(&self, fields: &Map<String, Value>) -> Result<Option<Credential>, Error> {
+        let text = |name: &str| {
+            let field = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            match field.map(|(_, value)| value) {
+                None | Some(Value::Null) => Ok(""),
+                Some(Value::String(text)) => Ok(text.as_str()),
+                Some(_) => Err(self.garbled()),
+            }
         };
         match (text("Username")?, text("Secret")?) {
             (_, "") => Ok(None),
@@ -142,10 +152,10 @@ impl Helper {
         program.run(&self.program, action, input, &self.environment, self.patience).await
     }
 
-    fn json(&self, output: &[u8]) -> Result<serde_json::Map<String, Value>, Error> {
+    fn json(&self, output: &[u8]) -> Result<Map<String, Value>, Error> {
         match serde_json::from_slice(output) {
             Ok(Value::Object(fields)) => Ok(fields),
-            Ok(Value::Null) => Ok(serde_json::Map::new()),
+            Ok(Value::Null) => Ok(Map::new()),
             _ => Err(self.garbled()),
         }
     }

@@ -6,12 +6,13 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Home, everything, fill, look_up, resource};
+use common::{Home, everything, fill, look_up, resource, show};
 use registry_authn::{
     Anonymous, Authenticator, Chain, Credential, DockerConfig, Environment, Error, ErrorKind,
-    Fixed, Keychain, Resource, Secret, default_keychain_in,
+    Fixed, GitHub, Keychain, Refreshing, Resource, Secret, default_keychain_in,
 };
 
 /// A file with one user for `test.io`, named after the place.
@@ -252,6 +253,54 @@ async fn fixed_is_for_its_registry_only_and_anonymous_for_all() {
     assert_eq!(look_up(&Anonymous, "ghcr.io").await.unwrap(), "anonymous");
     let credential = Credential::RegistryToken("t".into());
     assert_eq!(credential.credential().await.unwrap(), credential);
+}
+
+#[tokio::test]
+async fn refreshing_asks_again_when_the_answer_is_old() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let probe = || Probe { registry: "one.io", broken: "broken.io", asked: Arc::clone(&asked) };
+    for (fresh, resolves) in [(Duration::ZERO, 4), (Duration::MAX, 1)] {
+        asked.store(0, Ordering::Relaxed);
+        let keychain = Refreshing::new(probe(), fresh);
+        let one = keychain.resolve(&resource("one.io/a")).await.unwrap().unwrap();
+        for _ in 0..3 {
+            assert_eq!(show(&one.credential().await.unwrap()), "probe / one.io");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), resolves);
+        assert!(keychain.resolve(&resource("two.io")).await.unwrap().is_none());
+        assert!(keychain.resolve(&resource("broken.io")).await.is_err());
+        assert!(!format!("{one:?}").contains("probe"));
+    }
+}
+
+#[tokio::test]
+async fn a_logout_is_noticed_by_who_holds_an_authenticator() {
+    let home = with_places("H");
+    let keychain = Refreshing::new(home.keychain(), Duration::ZERO);
+    let held = keychain.resolve(&resource("test.io")).await.unwrap().unwrap();
+    assert_eq!(show(&held.credential().await.unwrap()), "H / x");
+    home.write(".docker/config.json", one("new"));
+    assert_eq!(show(&held.credential().await.unwrap()), "new / x");
+    std::fs::remove_file(home.path(".docker/config.json")).unwrap();
+    assert_eq!(show(&held.credential().await.unwrap()), "anonymous");
+}
+
+#[tokio::test]
+async fn github_is_for_ghcr_io_and_nothing_that_looks_like_it() {
+    let token = Environment::empty().var("GITHUB_TOKEN", "t");
+    let both = token.clone().var("GITHUB_ACTOR", "me");
+    for (environment, name, wanted) in [
+        (&both, "ghcr.io", "me / t"),
+        (&both, "GHCR.io/acme/app", "me / t"),
+        (&token, "ghcr.io/acme/app", "unset / t"),
+        (&both, "ghcr.io:443", "nothing"),
+        (&both, "ghcr.io.example.com", "nothing"),
+        (&both, "example.com/ghcr.io", "nothing"),
+        (&Environment::empty().var("GITHUB_ACTOR", "me"), "ghcr.io", "nothing"),
+        (&both.clone().var("GITHUB_TOKEN", ""), "ghcr.io", "nothing"),
+    ] {
+        assert_eq!(look_up(&GitHub::new(environment), name).await.unwrap(), wanted, "{name}");
+    }
 }
 
 #[tokio::test]

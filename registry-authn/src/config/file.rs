@@ -11,6 +11,7 @@ use super::places::Place;
 use super::{entry, key};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
+use crate::secret::wipe;
 
 /// No config file of a person is larger.
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -145,6 +146,12 @@ impl Config {
                 credential: entry::credential(value).map_err(|what| broken(written, what)),
             })
             .collect()
+    }
+}
+
+impl Drop for Config {
+    fn drop(&mut self) {
+        self.auths.values_mut().for_each(wipe);
     }
 }
 
