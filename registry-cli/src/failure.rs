@@ -67,10 +67,14 @@ impl Failure {
         if self.exit() == Exit::Done {
             return Vec::new();
         }
-        let mut chain = Vec::new();
+        let mut chain: Vec<String> = Vec::new();
         let mut next = Some(self.error());
         while let Some(error) = next {
-            chain.push(printable(&error.to_string()));
+            let said = printable(&error.to_string());
+            // Libraries repeat in a cause what its effect has quoted already.
+            if !chain.iter().any(|before| before.contains(&said)) {
+                chain.push(said);
+            }
             next = error.source();
         }
         let mut lines = vec![format!("error: {}", chain.join(": "))];
@@ -119,14 +123,30 @@ impl From<registry_remote::Error> for Failure {
 }
 
 fn remote_hint(error: &registry_remote::Error) -> Option<&str> {
+    use registry_remote::Error as Remote;
     match error {
-        registry_remote::Error::Registry { source, .. } => source.hint(),
-        registry_remote::Error::NoPlatform { .. } => {
-            Some("leave --platform out to get the whole index")
-        }
-        registry_remote::Error::Integrity { .. } => Some(
+        Remote::Registry { source, .. } => source.hint(),
+        Remote::NoPlatform { .. } => Some("leave --platform out to get the whole index"),
+        Remote::Integrity { .. } => Some(
             "nothing of it was kept; if trying again does not help, the content is broken at its source",
         ),
+        Remote::Local { source, .. } => local_hint(source.kind()),
+        Remote::Store { .. } => {
+            Some("a place to read is what `registry pull`, `docker save` or another OCI tool wrote")
+        }
+        _ => None,
+    }
+}
+
+fn local_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("check the path; its directory must exist"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("check who may read and write there, or choose another path")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room there, or choose another path; nothing half-written was left")
+        }
         _ => None,
     }
 }
@@ -155,6 +175,17 @@ mod tests {
         let failure = Failure::Output(source);
         let expected =
             "error: cannot write to standard output: first line\\nsecond \\u{1b}[31mline";
+        assert_eq!(failure.lines(), [expected]);
+    }
+
+    #[test]
+    fn a_cause_that_repeats_its_effect_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot listen: refused")]
+        struct Twice(#[source] io::Error);
+        let error = Twice(io::Error::other("refused"));
+        let failure = Failure::Output(io::Error::other(error));
+        let expected = "error: cannot write to standard output: cannot listen: refused";
         assert_eq!(failure.lines(), [expected]);
     }
 

@@ -42,13 +42,18 @@ async fn find(session: &Session, reference: &Reference) -> Result<Descriptor, Fa
     }
     let remote = session.client()?.remote(reference.repository());
     let found = remote.head_manifest(&reference.identifier()).await?;
-    Ok(found.ok_or_else(|| Error::NotFound {
-        location: reference.repository().to_string(),
-        what: match reference.digest() {
-            Some(digest) => format!("manifest {digest}"),
-            None => format!("tag {}", reference.identifier()),
-        },
-    })?)
+    found.ok_or_else(|| absent(reference))
+}
+
+fn absent(reference: &Reference) -> Failure {
+    let repository = reference.repository();
+    let what = match reference.digest() {
+        Some(digest) => format!("manifest {digest}"),
+        None => format!("tag {}", reference.identifier()),
+    };
+    let error = Error::NotFound { location: repository.to_string(), what };
+    let hint = format!("`registry ls {repository}` lists its tags; a private one needs a login");
+    Failure::advised(error, hint)
 }
 
 impl fmt::Display for Found {

@@ -1,6 +1,7 @@
 //! What the tests of the verbs share: a registry, a directory, and runs in this process.
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 

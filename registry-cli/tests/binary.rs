@@ -1,0 +1,107 @@
+//! The compiled program: streams, signals, and a registry that serves.
+
+mod served;
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Stdio},
+};
+
+use registry_faults::{
+    content::Image,
+    origin::{End, Reply, Script, Stage, on},
+    registry::Registry,
+    sample,
+};
+use served::{Served, registry, text};
+
+#[test]
+fn a_registry_on_disk_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let sample = sample::image(&directory.path().join("in"), "v1", 1 << 20).unwrap();
+
+    let served = Served::start(&["--disk", &path("kept")]);
+    text(&["push", &path("in"), &served.image("app:v1")]);
+    assert!(served.terminate().success(), "a server that is asked to stop ends well");
+
+    let served = Served::start(&["--disk", &path("kept")]);
+    assert_eq!(text(&["digest", &served.image("app:v1")]), sample.digest());
+    text(&["pull", &served.image("app:v1"), &path("out")]);
+}
+
+#[test]
+fn an_address_that_is_taken_is_a_local_failure() {
+    let served = Served::start(&[]);
+    let output = registry(&["serve", "--address", &served.host]).output().unwrap();
+    assert_eq!(output.status.code(), Some(8));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(&format!("error: cannot listen on {}", served.host)), "{said}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let many = (0..20_000).map(|n| format!("\"t{n}\"")).collect::<Vec<_>>().join(",");
+    let list = Reply::new(200).body(format!("{{\"tags\":[{many}]}}"));
+    let stage = Stage::single(Script::new().rule(on("GET", "/v2/*").always(list))).unwrap();
+    let mut child = registry(&["ls", &format!("{}/app", stage.host())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(first, "t0\n");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn usage_errors_have_their_code() {
+    for (words, code) in [(&["nothing"][..], 2), (&[], 2), (&["--help"], 0), (&["version"], 0)] {
+        let status = registry(words).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{words:?}");
+    }
+}
+
+#[test]
+fn verbose_says_what_is_sent_and_no_secret() {
+    let served = Served::start(&[]);
+    let output = registry(&["ls", &served.image("app"), "--verbose"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/v2/app/tags/list"), "{said}");
+    assert!(!said.contains("hyper"), "only our own crates log: {said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_pull_ends_with_130_and_leaves_nothing() {
+    let image = Image::small();
+    let layer = format!("/v2/app/blobs/{}", image.last_layer().digest);
+    let stall = Reply::registry().cut(1000, End::Hold);
+    let script = Script::registry(Registry::new().with_image("app", "v1", &image))
+        .rule(on("GET", layer.as_str()).always(stall));
+    let stage = Stage::single(script).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("a.tar");
+    let reference = format!("{}/app:v1", stage.host());
+    for signal in ["INT", "TERM"] {
+        let before = stage.log().count("GET", &layer);
+        let mut child = registry(&["pull", &reference, archive.to_str().unwrap()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while stage.log().count("GET", &layer) == before {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+            std::thread::yield_now();
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(130), "error: interrupted\n"));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{signal}");
+    }
+}

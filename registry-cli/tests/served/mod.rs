@@ -1,0 +1,78 @@
+//! The compiled program, run as a command and as a server.
+
+#![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+/// `registry serve` on a free port, until it is dropped.
+pub(crate) struct Served {
+    pub(crate) host: String,
+    child: Child,
+}
+
+impl Served {
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut child = registry(&["serve", "--address", "127.0.0.1:0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let host = line.trim_end().strip_prefix("http://").unwrap().to_owned();
+        Self { host, child }
+    }
+
+    pub(crate) fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.host)
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, with nobody's credentials.
+pub(crate) fn registry(words: &[&str]) -> Command {
+    let mut command = alone(env!("CARGO_BIN_EXE_registry"));
+    command.args(words);
+    command
+}
+
+/// A program that sees neither this user's configuration nor a proxy.
+pub(crate) fn alone(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    let nowhere = std::env::temp_dir().join("registry-no-home");
+    command.env("HOME", &nowhere).env("DOCKER_CONFIG", &nowhere).env("XDG_RUNTIME_DIR", &nowhere);
+    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
+    }
+    command
+}
+
+/// Runs `registry` successfully; its standard output without the last newline.
+pub(crate) fn text(words: &[&str]) -> String {
+    succeed(registry(words))
+}
+
+/// Runs a command successfully; its standard output without the last newline.
+pub(crate) fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
+}
