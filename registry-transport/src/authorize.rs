@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use registry_authn::{Credential, Resource, Scopes};
-use registry_name::Registry;
 use url::Url;
 
 pub(crate) use self::memory::Memory;
@@ -209,9 +208,14 @@ async fn token(
         local: home.local,
         same_origin,
     };
-    let (token, remembered) =
-        inner.memory.tokens.get(&key, || inner.clock.now(), exchange(inner, ask)).await?;
-    Ok((token, key, remembered))
+    let fetch = exchange(inner, ask);
+    match inner.memory.tokens.get(&key, || inner.clock.now(), fetch).await {
+        Ok((token, remembered)) => Ok((token, key, remembered)),
+        Err(error) => Err(match withheld(inner, session) {
+            Some(hint) if error.kind() == ErrorKind::TokenRefused => error.with_hint(hint),
+            _ => error,
+        }),
+    }
 }
 
 /// The challenge as what to do about it. A realm may be relative to the URL that was challenged.
@@ -241,29 +245,33 @@ async fn unauthorized(
     proof: &Proof,
     best: Option<&Challenge>,
 ) -> Error {
-    let registry = &session.request.registry;
-    let withheld = is_withheld(inner, session);
     let error = response.into_error(inner.clock.time_of_day()).await;
     match (proof, best) {
         (_, None) => error.with_kind(ErrorKind::NoChallenge).with_hint(
             "the registry asks for an authentication that is not supported, or does not say which",
         ),
-        (Proof::Nothing, _) => error.with_hint(format!("no credential for {registry}; log in")),
-        (_, _) => match withheld {
-            Some(host) => error.with_hint(format!(
-                "the credential for {registry} was not sent to its token endpoint at {host}; trust that host to allow it"
-            )),
+        (Proof::Nothing, _) => {
+            error.with_hint(format!("no credential for {}; log in", session.request.registry))
+        }
+        _ => match withheld(inner, session) {
+            Some(hint) => error.with_hint(hint),
             None => error,
         },
     }
 }
 
-/// The token endpoint's host, if a credential was kept from it.
-fn is_withheld(inner: &Inner, session: &Session<'_>) -> Option<String> {
+/// What to say when a credential was kept from a token endpoint that it would have helped with.
+fn withheld(inner: &Inner, session: &Session<'_>) -> Option<String> {
     let Some(Demand::Bearer { realm, .. }) = &session.demand else { return None };
-    let registry: &Registry = &session.request.registry;
+    let registry = &session.request.registry;
     let trust = judge_realm(registry, &session.home, &inner.hosts, realm);
-    (trust == Trust::Anonymous).then(|| realm.host_str().unwrap_or_default().to_owned())
+    let host = realm.host_str().unwrap_or_default();
+    (trust == Trust::Anonymous && inner.memory.has_credential(&session.resource)).then(|| {
+        format!(
+            "the credential for {registry} was not sent to its token endpoint at {host}; \
+             trust that host as a token realm to allow it"
+        )
+    })
 }
 
 /// A 401 of a server that a registry redirected to: our secrets are not for it.

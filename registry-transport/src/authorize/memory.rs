@@ -70,6 +70,12 @@ impl Memory {
         Ok(known)
     }
 
+    /// Whether there is more than "as anybody" for a resource.
+    pub(crate) fn has_credential(&self, resource: &Resource) -> bool {
+        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        credentials.get(resource).is_some_and(|(_, who)| *who != NOBODY)
+    }
+
     /// The keychain is asked again next time: it may have something newer than what was refused.
     pub(crate) fn forget_credential(&self, resource: &Resource) {
         self.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(resource);

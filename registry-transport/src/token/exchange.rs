@@ -54,7 +54,7 @@ pub(crate) async fn exchange(inner: &Inner, ask: Exchange<'_>) -> Result<Token, 
         }
         _ => get(inner, &ask, None).await?,
     };
-    let token = read(inner, answer, ask.credential).await?;
+    let token = read(inner, answer, &ask).await?;
     inner.listeners.tell(&Event::TokenFetched {
         realm: &RedactedUrl::from(ask.realm),
         scopes: &ask.scopes.to_string(),
@@ -139,29 +139,27 @@ async fn send(
     follow(inner, outgoing).await.map_err(from_token_endpoint)
 }
 
-async fn read(
-    inner: &Inner,
-    mut answer: Response,
-    credential: &Credential,
-) -> Result<Token, Error> {
+async fn read(inner: &Inner, mut answer: Response, ask: &Exchange<'_>) -> Result<Token, Error> {
     if answer.status() != StatusCode::OK {
         let refused = matches!(answer.status().as_u16(), 400 | 401 | 403);
         let error = answer.into_error(inner.clock.time_of_day()).await;
-        return Err(if refused {
-            let error = error.with_kind(ErrorKind::TokenRefused).with_class(Class::Permanent);
-            match credential {
-                Credential::Anonymous => {
-                    error.with_hint("nobody is logged in to this registry; log in")
-                }
-                _ => error,
-            }
-        } else {
-            from_token_endpoint(error)
+        let error = from_token_endpoint(error);
+        return Err(match (refused, ask.credential) {
+            (false, _) => error,
+            (true, Credential::Anonymous) => token_refused(error).with_hint(NOBODY),
+            (true, _) => token_refused(error),
         });
     }
     let body = answer.bytes_within(SMALL_CAP, inner.deadlines.token_body).await?;
     parse(&body, inner.clock.now())
         .map_err(|what| answer.error(ErrorKind::Protocol, format!("token endpoint: {what}")))
+}
+
+const NOBODY: &str = "nobody is logged in to this registry; log in";
+
+/// Asking again with the same credential would only lock an account.
+fn token_refused(error: Error) -> Error {
+    error.with_kind(ErrorKind::TokenRefused).with_class(Class::Permanent)
 }
 
 /// A token may be asked for again after any failure: the request that needs it was not processed.

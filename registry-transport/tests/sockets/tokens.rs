@@ -1,0 +1,147 @@
+//! Tokens over time and among many callers.
+
+use std::time::Duration;
+
+use registry_faults::origin::{End, Reply, Script, on};
+use registry_faults::registry::{Access, Registry};
+use registry_transport::ErrorKind;
+
+use crate::common::{PASSWORD, USER, World, printed};
+
+const TAGS: &str = "/v2/real/app/tags/list";
+
+fn access() -> Access {
+    Access::bearer("http://{T}/token", USER, PASSWORD)
+}
+
+fn guarded(access: Access) -> Script {
+    let image = registry_faults::content::Image::small();
+    Script::registry(Registry::new().with_image("real/app", "v1", &image).with_access(access))
+}
+
+fn token_server() -> Script {
+    Script::registry(Registry::new().with_access(access()))
+}
+
+#[tokio::test]
+async fn a13_a_token_is_replaced_before_it_expires() {
+    let world = World::logged_in([("A", guarded(access())), ("T", token_server())]);
+    for (passed, fetched) in [(0, 1), (260, 1), (15, 2), (200, 2), (100, 3)] {
+        // The stage's tokens live for 300 s.
+        world.clock.advance(Duration::from_secs(passed));
+        world.transport.send(world.get(TAGS)).await.unwrap().discard().await;
+        assert_eq!(world.count("T"), fetched, "after {passed} s more");
+    }
+    assert_eq!(world.log("A").seen.iter().filter(|seen| seen.status == 401).count(), 1);
+}
+
+#[tokio::test]
+async fn a15_a_token_that_is_refused_before_its_time_is_fetched_anew_once() {
+    // 1 request is let through, then the first token is dead; later ones live.
+    let world =
+        World::logged_in([("A", guarded(access().expiring_after(1))), ("T", token_server())]);
+    for _ in 0..4 {
+        world.transport.send(world.get(TAGS)).await.unwrap().discard().await;
+    }
+    let statuses: Vec<_> = world.log("A").seen.iter().map(|seen| seen.status).collect();
+    assert_eq!(statuses, [401, 200, 401, 200, 200, 200]);
+    assert_eq!(world.count("T"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a16_ten_callers_make_one_token_request() {
+    let world = World::logged_in([("A", guarded(access())), ("T", token_server())]);
+    let callers: Vec<_> = (0..10)
+        .map(|_| {
+            let (transport, request) = (world.transport.clone(), world.get(TAGS));
+            tokio::spawn(async move { transport.send(request).await.map(|answer| answer.status()) })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.unwrap().unwrap().is_success());
+    }
+    assert_eq!(world.count("T"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nine_callers_make_one_token_request_after_the_first_caller_went_away() {
+    let held = token_server().rule(on("GET", "/token").times(1, Reply::new(200).unsaid(End::Hold)));
+    let world = World::logged_in([("A", guarded(access())), ("T", held)]);
+    let call = || {
+        let (transport, request) = (world.transport.clone(), world.get(TAGS));
+        tokio::spawn(async move { transport.send(request).await.map(|answer| answer.status()) })
+    };
+    let first = call();
+    while world.count("T") < 1 {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (0..9).map(|_| call()).collect();
+    while world.count("A") < 10 {
+        tokio::task::yield_now().await;
+    }
+    first.abort();
+    for caller in others {
+        assert!(caller.await.unwrap().unwrap().is_success());
+    }
+    // the one that was given up, and one for all the others
+    assert_eq!(world.count("T"), 2);
+}
+
+#[tokio::test]
+async fn a10_a_token_endpoint_that_is_busy_is_asked_again_within_the_budget() {
+    let busy = token_server().rule(on("*", "/token").times(2, Reply::new(503)));
+    let world = World::logged_in([("A", guarded(access())), ("T", busy)]);
+    world.transport.send(world.get(TAGS)).await.unwrap();
+    assert_eq!(world.count("T"), 3);
+    // Its 401 is not asked for again: what the registry wants is known by then.
+    assert_eq!(world.count("A"), 2);
+
+    let dead = token_server().rule(on("*", "/token").always(Reply::new(503)));
+    let world = World::logged_in([("A", guarded(access())), ("T", dead)]);
+    let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), world.count("T")), (ErrorKind::Unavailable, 6, 6));
+    assert!(error.to_string().contains("token endpoint"), "{error}");
+}
+
+#[tokio::test]
+async fn m18_a_token_answer_that_is_no_token_is_a_typed_error() {
+    for reply in [
+        Reply::new(200).text("{}"),
+        Reply::new(200).text("null"),
+        Reply::new(200).text("<html>"),
+        Reply::new(200).endless(&b"{\"token\":\""[..], &b"x"[..]),
+        Reply::new(200)
+            .text("{\"token\":\"x\"}")
+            .length(registry_faults::origin::Length::Claimed(1 << 32)),
+    ] {
+        let script = token_server().rule(on("*", "/token").always(reply));
+        let world = World::logged_in([("A", guarded(access())), ("T", script)]);
+        let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Protocol | ErrorKind::TooLarge), "{error}");
+        assert!(printed(&error).contains("/token"), "{error}");
+        assert_eq!(world.count("T"), 1);
+        assert!(world.log("T").seen[0].sent < 16 << 20);
+    }
+}
+
+#[tokio::test]
+async fn r10_a_token_endpoint_that_redirects_loses_the_password_on_the_way() {
+    let away = token_server().rule(
+        on("GET", "/token").always(Reply::new(307).header("Location", "http://{B}/token?{query}")),
+    );
+    let giving = Access::Bearer { realm: String::new(), login: None, uses: None };
+    let world = World::logged_in([
+        ("A", guarded(access())),
+        ("B", Script::registry(Registry::new().with_access(giving))),
+        ("T", away),
+    ]);
+    world.transport.send(world.get(TAGS)).await.unwrap();
+    assert_eq!(world.log("B").count("GET", "/token"), 1);
+    world.assert_nothing_leaked();
+
+    let looping = token_server()
+        .rule(on("GET", "/token").always(Reply::new(307).header("Location", "{target}")));
+    let world = World::logged_in([("A", guarded(access())), ("T", looping)]);
+    let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+    assert_eq!((error.kind(), world.count("T")), (ErrorKind::Protocol, 4), "{error}");
+}
