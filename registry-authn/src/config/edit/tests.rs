@@ -1,4 +1,5 @@
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
 
 use super::{remove, set};
 
@@ -66,5 +67,68 @@ fn what_is_no_document_is_left_alone() {
         ["[]", "{", "{\"auths\"", "{\"auths\":[]}", "{\"auths\":{\"b.io\":", "nope", "{\"a\":,}"]
     {
         assert_eq!(set(text, "auths", "b.io", "{}"), None, "{text}");
+    }
+}
+
+/// JSON with names and texts that scanners stumble over.
+fn value() -> impl Strategy<Value = Value> {
+    let text = || "[a-c\"\\\\{}\\[\\],: \n\u{e9}\u{1f600}]{0,6}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<i16>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(text(), inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn object() -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::btree_map("[a-c\"\\\\}]{1,3}", value(), 0..5)
+        .prop_map(|fields| fields.into_iter().collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn editing_the_text_is_editing_the_value(
+        mut top in object(),
+        auths in prop::option::of(object()),
+        name in "[a-c\"\\\\}]{1,3}",
+        new in object(),
+        pretty in any::<bool>(),
+    ) {
+        top.remove("auths");
+        if let Some(auths) = auths {
+            top.insert("auths".to_owned(), Value::Object(auths));
+        }
+        let before = Value::Object(top);
+        let text = if pretty { format!("{before:#}\n") } else { before.to_string() };
+        let new = Value::Object(new);
+
+        let mut after = before.clone();
+        if after.get("auths").is_none() {
+            after["auths"] = json!({});
+        }
+        after["auths"][&name] = new.clone();
+        let set = set(&text, "auths", &name, &new.to_string()).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Value>(&set).unwrap(), after.clone(), "{}", set);
+
+        after["auths"].as_object_mut().unwrap().remove(&name);
+        let removed = remove(&set, "auths", &name).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Value>(&removed).unwrap(), after, "{}", removed);
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_never_a_panic(text in "[a\"\\\\{}\\[\\],: \n\u{e9}1]{0,24}") {
+        let _ = set(&text, "a", "a", "{\"a\":1}");
+        let _ = remove(&text, "a", "a");
     }
 }
