@@ -48,6 +48,7 @@ pub enum Length {
 /// | placeholder | becomes |
 /// |---|---|
 /// | `{A}`, `{B}`, … | `127.0.0.1:PORT` of the origin of that name |
+/// | `{A.port}`, … | its port alone |
 /// | `{path}`, `{query}`, `{target}` | parts of the request's target |
 /// | `{body-end}` | the offset of the last byte of the request's body |
 /// | `{visit}` | 1 for the first request that met this rule, then 2, … |
@@ -338,8 +339,16 @@ impl Placeholders {
                     let later = Duration::from_secs(seconds.parse().ok()?);
                     Some(httpdate::fmt_http_date(SystemTime::now() + later))
                 }
-                None => self.hosts.iter().find(|(key, _)| key == name).map(|(_, h)| h.clone()),
+                None => self.host(name),
             },
+        }
+    }
+
+    fn host(&self, name: &str) -> Option<String> {
+        let host = |name: &str| self.hosts.iter().find(|(key, _)| key == name).map(|(_, h)| h);
+        match name.strip_suffix(".port") {
+            Some(name) => host(name)?.rsplit(':').next().map(str::to_owned),
+            None => host(name).cloned(),
         }
     }
 }

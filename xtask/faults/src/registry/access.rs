@@ -1,11 +1,9 @@
 //! Who may do what: nothing asked, Basic, or Bearer with a token endpoint that may be another origin's.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{Registry, Route, document, error};
-use crate::content::hex;
+use crate::content::{base64, hex};
 use crate::origin::{Answer, Request, pairs};
 
 /// What every issued token starts with: a canary that logs can be searched for.
@@ -156,7 +154,7 @@ fn covers(granted: &str, needed: &str) -> bool {
 }
 
 fn basic(user: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+    format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
 }
 
 fn unauthorized(challenge: &str) -> Answer {

@@ -171,7 +171,8 @@ fn leaked(stage: &Stage) -> Vec<String> {
     let leaks = stage.origin("B").map(|origin| origin.log().leaks(&CANARIES)).unwrap_or_default();
     let describe =
         |leak: crate::origin::Leak| format!("B received {} in {}", leak.canary, leak.place);
-    leaks.into_iter().map(describe).collect()
+    let places: BTreeSet<_> = leaks.into_iter().map(describe).collect();
+    places.into_iter().collect()
 }
 
 fn exceeded(bound: &Bound, stage: &Stage) -> Option<String> {

@@ -1,0 +1,93 @@
+//! Conformance, of both sides of the wire: the distribution specification's requirements played against a registry, and hostile
+//! registries played against a client. A verdict a scenario, a summary, and two files under `target/conformance/`.
+
+mod client;
+mod registry;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::run::workspace;
+use report::{Report, Row};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Which side to judge; both unless told otherwise
+    side: Option<Side>,
+
+    /// The registry to judge; the embedded one unless told otherwise
+    #[arg(long, value_name = "http(s)://HOST")]
+    url: Option<String>,
+
+    /// Where that registry may be written to
+    #[arg(long, value_name = "NAME", default_value = "conformance")]
+    repository: String,
+
+    /// Log in there: USER:PASSWORD in this environment variable
+    #[arg(long, value_name = "VARIABLE")]
+    login: Option<String>,
+
+    /// The client to judge: crane, oras, regctl, registry (ours) or skopeo; our library unless told otherwise
+    #[arg(long, value_name = "NAME")]
+    program: Vec<String>,
+
+    /// Only scenarios whose name or identifier holds this text
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+
+    /// Show every request of failed client scenarios
+    #[arg(long)]
+    transcript: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Side {
+    Registry,
+    Client,
+}
+
+impl Arguments {
+    fn wants(&self, side: Side) -> bool {
+        let implied = match side {
+            Side::Registry => self.program.is_empty() || self.url.is_some(),
+            Side::Client => self.url.is_none() || !self.program.is_empty(),
+        };
+        self.side.map_or(implied, |only| only == side)
+    }
+
+    fn is_selected(&self, name: &str, ids: &[&str]) -> bool {
+        self.only.as_ref().is_none_or(|text| name.contains(text) || ids.contains(&text.as_str()))
+    }
+}
+
+/// Runs what is asked for; an error if anything failed.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut report = Report::default();
+    runtime.block_on(async {
+        if arguments.wants(Side::Registry) {
+            registry::run(arguments, &mut report).await?;
+        }
+        if arguments.wants(Side::Client) {
+            client::run(arguments, &mut report).await?;
+        }
+        anyhow::Ok(())
+    })?;
+    let folder = results();
+    report.write(&folder).with_context(|| format!("cannot write to {}", folder.display()))?;
+    println!("\n{}\nresults: {}", report.summary(), folder.display());
+    if report.rows.is_empty() {
+        bail!("no scenario was selected");
+    }
+    match report.failed() {
+        0 => Ok(()),
+        failed => bail!("{failed} of {} scenarios failed", report.rows.len()),
+    }
+}
+
+fn results() -> PathBuf {
+    workspace().join("target/conformance")
+}

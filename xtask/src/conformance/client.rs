@@ -1,0 +1,52 @@
+//! The client side: every hostile scenario of `registry-faults`, played against our library or against a program.
+
+mod library;
+mod programs;
+
+use anyhow::Result;
+use registry_faults::catalogue;
+use registry_faults::scenario::{Client, Scenario};
+
+use super::{Arguments, Report, Row, report::Verdict};
+
+pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    if arguments.program.is_empty() {
+        play(arguments, report, "registry-remote", &library::Library).await?;
+    }
+    for name in &arguments.program {
+        let program = programs::Program::find(name)?;
+        play(arguments, report, name, &program).await?;
+    }
+    Ok(())
+}
+
+async fn play(
+    arguments: &Arguments,
+    report: &mut Report,
+    subject: &str,
+    client: &impl Client,
+) -> Result<()> {
+    Report::begin("client", subject);
+    for scenario in catalogue::all() {
+        if arguments.is_selected(scenario.name, scenario.ids) {
+            let row = judge(&scenario, subject, client).await?;
+            report.add(row, arguments.transcript);
+        }
+    }
+    Ok(())
+}
+
+async fn judge(scenario: &Scenario, subject: &str, client: &impl Client) -> Result<Row> {
+    let played = scenario.play(client).await?;
+    let passed = played.passed();
+    Ok(Row {
+        side: "client",
+        subject: subject.to_owned(),
+        name: scenario.name.to_owned(),
+        ids: scenario.ids.iter().map(|id| (*id).to_owned()).collect(),
+        title: scenario.title.to_owned(),
+        verdict: if passed { Verdict::Passed } else { Verdict::Failed(played.faults) },
+        time: played.elapsed,
+        transcript: if passed { Vec::new() } else { played.transcript },
+    })
+}
