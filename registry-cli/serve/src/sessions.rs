@@ -5,16 +5,18 @@
 //! for bytes on a dead connection gives way to the one that replaces it.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use registry_name::Algorithm;
 use tokio::sync::watch;
 
 use crate::hash::Hasher;
 use crate::name::Name;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::store::{Store, Upload, UploadId};
 use crate::work::blocking;
 
@@ -29,6 +31,7 @@ type Open = HashMap<(Name, UploadId), Arc<Session>>;
 pub(crate) struct Sessions {
     store: Arc<dyn Store>,
     open: Mutex<Open>,
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// One upload.
@@ -56,7 +59,7 @@ struct State {
 
 impl Sessions {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, open: Mutex::default() }
+        Self { store, open: Mutex::default(), opening: tokio::sync::Mutex::default() }
     }
 
     /// Begins an upload that later requests can find.
@@ -81,7 +84,7 @@ impl Sessions {
             let id = UploadId::random()?;
             let upload = store.create_upload(&name, &id)?;
             let hash = Hasher::new(algorithm);
-            Ok(Session::new(store, name, id, State::new(upload, 0, hash)))
+            Ok(Session::new(store, name, id, State::new(0, upload, hash)))
         })
         .await
     }
@@ -96,15 +99,26 @@ impl Sessions {
         if let Some(session) = self.lock().get(&key) {
             return Ok(Some(Arc::clone(session)));
         }
+        // One after the other: a session must not be opened twice.
+        let _opening = self.opening.lock().await;
+        if let Some(session) = self.lock().get(&key) {
+            return Ok(Some(Arc::clone(session)));
+        }
         let (store, (name, id)) = (Arc::clone(&self.store), key.clone());
         let opened = blocking(move || {
-            let Some(upload) = store.open_upload(&name, &id)? else { return Ok(None) };
-            let offset = upload.len()?;
-            Ok(Some(Session::new(store, name, id, State::new(upload, offset, None))))
+            let upload = match store.open_upload(&name, &id) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(taken()),
+                upload => upload?,
+            };
+            let Some(upload) = upload else { return Ok(None) };
+            let state = State::new(upload.len()?, upload, None);
+            Ok(Some(Session::new(store, name, id, state)))
         });
-        let Some(opened) = opened.await? else { return Ok(None) };
-        // Two requests may have opened it; the first of them wins.
-        Ok(Some(Arc::clone(self.lock().entry(key).or_insert(opened))))
+        let opened = opened.await?;
+        if let Some(session) = &opened {
+            self.lock().insert(key, Arc::clone(session));
+        }
+        Ok(opened)
     }
 
     pub(crate) fn forget(&self, session: &Session) {
@@ -159,8 +173,13 @@ impl Session {
     }
 }
 
+fn taken() -> Problem {
+    let message = "another process is receiving this upload";
+    Problem::new(StatusCode::CONFLICT, Code::BlobUploadInvalid, message)
+}
+
 impl State {
-    fn new(upload: Upload, offset: u64, hash: Option<Hasher>) -> Self {
+    fn new(offset: u64, upload: Upload, hash: Option<Hasher>) -> Self {
         Self { upload: Some(upload), offset, hash, touched: Instant::now() }
     }
 }

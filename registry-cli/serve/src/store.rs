@@ -41,7 +41,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     ) -> io::Result<Option<Name>>;
 
     fn create_upload(&self, name: &Name, id: &UploadId) -> io::Result<Upload>;
-    /// An upload that an earlier process began.
+    /// An upload that an earlier process began. [`io::ErrorKind::WouldBlock`]: it has a writer
+    /// elsewhere.
     fn open_upload(&self, name: &Name, id: &UploadId) -> io::Result<Option<Upload>>;
     /// Turns an upload, whose digest the caller has verified, into a blob.
     fn commit_upload(

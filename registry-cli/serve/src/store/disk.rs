@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A component of a repository's name never starts with an underscore. Nothing is cached, so
-//! several processes may serve one directory. Everything becomes visible under its name only when
+//! several processes may serve one directory; an upload belongs to the one that has it open. Everything becomes visible under its name only when
 //! it is complete and on disk: written elsewhere, synchronised, then linked or renamed, and the
 //! directory synchronised too. A blob's bytes live as long as any link to them, so removing the
 //! shared copy can never take a blob from a repository.
@@ -123,12 +123,15 @@ impl Store for Disk {
         let path = self.paths.upload(name, id);
         durable::create_parent(&path)?;
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        file.try_lock()?;
         Ok(Upload::File(file))
     }
 
     fn open_upload(&self, name: &Name, id: &UploadId) -> io::Result<Option<Upload>> {
         let file = OpenOptions::new().read(true).write(true).open(self.paths.upload(name, id));
         let Some(file) = missing_is_none(file)? else { return Ok(None) };
+        // The running hash of a session knows only what came through it.
+        file.try_lock()?;
         let mut upload = Upload::File(file);
         upload.truncate(upload.len()?)?;
         Ok(Some(upload))

@@ -243,30 +243,51 @@ async fn eight_writers_do_not_disturb_each_other() {
     .await;
 }
 
+/// Eight writers count to forty in one manifest, each reading it before it writes.
+async fn count(clients: [Client; 2]) {
+    clients[0].push_manifest("app", "count", r#"{"manifests":[],"n":0}"#).await;
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let client = clients[writer % 2];
+            tokio::spawn(async move {
+                let mut added = 0;
+                while added < 5 {
+                    let now = client.get("/v2/app/manifests/count").await;
+                    let count = now.json()["n"].as_u64().expect("a number");
+                    let next = format!(r#"{{"manifests":[],"n":{}}}"#, count + 1);
+                    let etag = now.header("etag").expect("an etag");
+                    let headers = [("If-Match", etag)];
+                    let put = client.send("PUT", "/v2/app/manifests/count", &headers, &next);
+                    added += u32::from(put.await.status == 201);
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    assert_eq!(clients[0].get("/v2/app/manifests/count").await.json()["n"], 40);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn conditional_pushes_of_many_have_one_winner_each() {
-    both(async |client| {
-        client.push_manifest("app", "count", r#"{"manifests":[],"n":0}"#).await;
-        let writers: Vec<_> = (0..8)
-            .map(|_| {
-                tokio::spawn(async move {
-                    let mut added = 0;
-                    while added < 5 {
-                        let now = client.get("/v2/app/manifests/count").await;
-                        let count = now.json()["n"].as_u64().expect("a number");
-                        let next = format!(r#"{{"manifests":[],"n":{}}}"#, count + 1);
-                        let etag = now.header("etag").expect("an etag");
-                        let headers = [("If-Match", etag)];
-                        let put = client.send("PUT", "/v2/app/manifests/count", &headers, &next);
-                        added += u32::from(put.await.status == 201);
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.await.expect("a writer");
-        }
-        assert_eq!(client.get("/v2/app/manifests/count").await.json()["n"], 40);
-    })
-    .await;
+    both(async |client| count([client; 2]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_registries_share_a_directory() {
+    let (first, directory) = on_disk(|builder| builder).await;
+    let second = registry_serve::Registry::builder().disk(directory.path());
+    let second = second.spawn().await.expect("spawn");
+    let clients = [Client(first.address()), Client(second.address())];
+    count(clients).await;
+
+    let location = clients[0].begin("app").await;
+    assert_eq!(clients[0].send("PATCH", &location, &[], "first").await.status, 202);
+    let taken = clients[1].send("PATCH", &location, &[], "second").await;
+    assert_eq!(taken.error(), error(409, "BLOB_UPLOAD_INVALID"));
+    first.shutdown().await;
+    assert_eq!(clients[1].get(&location).await.header("range"), Some("0-4"));
+    let target = format!("{location}?digest={}", sha256("first second"));
+    assert_eq!(clients[1].send("PUT", &target, &[], " second").await.status, 201);
 }
