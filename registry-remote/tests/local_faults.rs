@@ -1,4 +1,5 @@
 //! Damage, links, full disks: what must not leave anything behind.
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 mod local;
 
@@ -10,21 +11,21 @@ use registry_remote::{
     ArchiveKind, ArchiveWriter, Error, ErrorKind, Layout, Mismatch, Sink, Source as _,
 };
 
-fn another(bytes: Bytes) -> Vec<Result<Bytes, Error>> {
+fn another(bytes: &Bytes) -> Vec<Result<Bytes, Error>> {
     let mut bytes = bytes.to_vec();
     bytes[0] ^= 1;
     vec![Ok(bytes.into())]
 }
 
-fn shorter(bytes: Bytes) -> Vec<Result<Bytes, Error>> {
+fn shorter(bytes: &Bytes) -> Vec<Result<Bytes, Error>> {
     vec![Ok(bytes.slice(1..))]
 }
 
-fn longer(bytes: Bytes) -> Vec<Result<Bytes, Error>> {
-    vec![Ok(bytes), Ok(Bytes::from_static(b"more"))]
+fn longer(bytes: &Bytes) -> Vec<Result<Bytes, Error>> {
+    vec![Ok(bytes.clone()), Ok(Bytes::from_static(b"more"))]
 }
 
-fn refused(_: Bytes) -> Vec<Result<Bytes, Error>> {
+fn refused(_: &Bytes) -> Vec<Result<Bytes, Error>> {
     let mismatch = Mismatch::Size { expected: 1, actual: 2 };
     vec![Err(Error::Integrity { what: "a stream that judges itself".into(), mismatch })]
 }
@@ -205,5 +206,5 @@ async fn writes_beyond_a_limit() {
     }
     let left: Vec<_> = tree(directory.path());
     assert!(!left.iter().any(|name| name.contains("partial") || name.contains("index.json")));
-    assert!(!left.iter().any(|name| name.ends_with(".tar")), "{left:?}");
+    assert!(!left.contains(&"file.tar".to_owned()), "{left:?}");
 }

@@ -1,6 +1,6 @@
 //! What an `index.json` lists, and how one of it is chosen.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fmt, path::Path};
 
 use registry_name::{Digest, Reference, Tag};
 use serde::Deserialize;
@@ -35,13 +35,15 @@ impl Listing {
 
     /// Reads an `index.json`; `what` and `path` say of what it is a part.
     pub(crate) fn parse(bytes: &[u8], what: &'static str, path: &Path) -> Result<Self, Error> {
-        match serde_json::from_slice::<Index>(bytes) {
-            Ok(index) => Ok(Self::new(index.manifests.unwrap_or_default())),
-            Err(error) => {
-                let reason = format!("its index.json does not read as an index ({error})");
-                Err(Error::Store { what, path: path.to_owned(), reason })
-            }
+        let refuse = |why: &dyn fmt::Display| {
+            let reason = format!("its index.json does not read as an index ({why})");
+            Error::Store { what, path: path.to_owned(), reason }
+        };
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse(&"it is no object"));
         }
+        let index: Index = serde_json::from_slice(bytes).map_err(|error| refuse(&error))?;
+        Ok(Self::new(index.manifests.unwrap_or_default()))
     }
 
     pub(crate) fn entries(&self) -> &[Descriptor] {

@@ -1,5 +1,6 @@
 //! What the tests of local stores share.
 #![allow(dead_code, reason = "no test file needs all of it")]
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
 use std::{
     fs,
@@ -13,29 +14,29 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use registry_name::{Digest, Identifier, Tag};
+use registry_name::{Algorithm, Digest, Identifier, Tag};
 use registry_remote::{
     ByteStream, CopyOptions, Descriptor, Error, Layout, Manifest, Memory, Report, Sink, Source,
-    copy, media_type, verified_blob,
+    copy, media_type, verified_blob, verify,
 };
 use serde_json::{Value, json};
 
-pub const KIB: u64 = 1024;
+pub(crate) const KIB: u64 = 1024;
 
-pub fn tag(text: &str) -> Tag {
+pub(crate) fn tag(text: &str) -> Tag {
     text.parse().unwrap()
 }
 
-pub fn by_tag(text: &str) -> Identifier {
+pub(crate) fn by_tag(text: &str) -> Identifier {
     tag(text).into()
 }
 
-pub fn digest(text: &str) -> Digest {
+pub(crate) fn digest(text: &str) -> Digest {
     text.parse().unwrap()
 }
 
 /// Copies with the defaults.
-pub async fn transfer(
+pub(crate) async fn transfer(
     from: Arc<dyn Source>,
     what: &Identifier,
     to: Arc<dyn Sink>,
@@ -45,21 +46,21 @@ pub async fn transfer(
 }
 
 /// A layout with a real two-platform index, and the digest of that.
-pub async fn real_index(parent: &Path) -> (Arc<Layout>, Digest) {
+pub(crate) async fn real_index(parent: &Path) -> (Arc<Layout>, Digest) {
     let directory = parent.join("real-index");
     let sample = registry_faults::sample::index(&directory, "multi", 600 * KIB).unwrap();
     (Arc::new(Layout::open(directory).await.unwrap()), digest(sample.digest()))
 }
 
 /// A layout with a real image of four layers, gzip and zstd, and the digest of that.
-pub async fn real_image(parent: &Path) -> (Arc<Layout>, Digest) {
+pub(crate) async fn real_image(parent: &Path) -> (Arc<Layout>, Digest) {
     let directory = parent.join("real-image");
     let sample = registry_faults::sample::image(&directory, "v1", 600 * KIB).unwrap();
     (Arc::new(Layout::open(directory).await.unwrap()), digest(sample.digest()))
 }
 
 /// An image of some blobs in memory, tagged `v1`.
-pub fn small_image(layers: &[&'static [u8]]) -> (Arc<Memory>, Manifest) {
+pub(crate) fn small_image(layers: &[&'static [u8]]) -> (Arc<Memory>, Manifest) {
     let memory = Memory::new();
     let config = memory.add_blob(media_type::OCI_CONFIG, "{}");
     let layers: Vec<_> =
@@ -70,8 +71,33 @@ pub fn small_image(layers: &[&'static [u8]]) -> (Arc<Memory>, Manifest) {
     (Arc::new(memory), manifest)
 }
 
+/// A blob named by its sha512, and a source of nothing else.
+pub(crate) fn sha512_blob(bytes: &'static [u8]) -> (Arc<dyn Source>, Descriptor) {
+    let digest = verify::digest(Algorithm::Sha512, bytes);
+    let blob = Descriptor::new(media_type::OCI_LAYER, digest, bytes.len() as u64);
+    (Arc::new(OneBlob(bytes)), blob)
+}
+
+#[derive(Debug)]
+struct OneBlob(&'static [u8]);
+
+#[async_trait]
+impl Source for OneBlob {
+    fn location(&self) -> String {
+        "one blob".to_owned()
+    }
+
+    async fn manifest(&self, _: &Identifier) -> Result<Manifest, Error> {
+        unreachable!("this is no manifest")
+    }
+
+    async fn open_blob(&self, _: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Ok(Box::pin(stream::iter([Ok(Bytes::from_static(self.0))])))
+    }
+}
+
 /// Reads everything that `root` leads to, verified; says how many blobs and manifests that is.
-pub async fn read_all(source: &dyn Source, root: &Digest) -> Result<usize, Error> {
+pub(crate) async fn read_all(source: &dyn Source, root: &Digest) -> Result<usize, Error> {
     let mut waiting = vec![Identifier::Digest(root.clone())];
     let mut seen = std::collections::BTreeSet::from([root.clone()]);
     while let Some(next) = waiting.pop() {
@@ -87,7 +113,10 @@ pub async fn read_all(source: &dyn Source, root: &Digest) -> Result<usize, Error
     Ok(seen.len())
 }
 
-pub async fn read_blob(source: &dyn Source, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+pub(crate) async fn read_blob(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+) -> Result<Vec<u8>, Error> {
     let mut stream = verified_blob(source, descriptor).await?;
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
@@ -96,12 +125,12 @@ pub async fn read_blob(source: &dyn Source, descriptor: &Descriptor) -> Result<V
     Ok(bytes)
 }
 
-pub fn index_json(directory: &Path) -> Value {
+pub(crate) fn index_json(directory: &Path) -> Value {
     serde_json::from_slice(&fs::read(directory.join("index.json")).unwrap()).unwrap()
 }
 
 /// The entries of `index.json` as (tag, digest).
-pub fn listed(directory: &Path) -> Vec<(Option<String>, String)> {
+pub(crate) fn listed(directory: &Path) -> Vec<(Option<String>, String)> {
     let index = index_json(directory);
     let entries = index["manifests"].as_array().unwrap();
     let name = "org.opencontainers.image.ref.name";
@@ -111,7 +140,7 @@ pub fn listed(directory: &Path) -> Vec<(Option<String>, String)> {
 }
 
 /// Everything below a directory, as sorted relative paths; directories end in a slash.
-pub fn tree(directory: &Path) -> Vec<String> {
+pub(crate) fn tree(directory: &Path) -> Vec<String> {
     fn walk(at: &Path, root: &Path, into: &mut Vec<String>) {
         for entry in fs::read_dir(at).unwrap() {
             let path = entry.unwrap().path();
@@ -131,7 +160,7 @@ pub fn tree(directory: &Path) -> Vec<String> {
 }
 
 /// The whole message of an error, causes included.
-pub fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
@@ -143,23 +172,23 @@ pub fn told(error: &Error) -> String {
 
 /// A source that hands out something else the first `lies` times a blob is opened.
 #[derive(Debug)]
-pub struct Damaged {
-    pub inner: Arc<dyn Source>,
-    pub lies: usize,
-    pub lie: fn(Bytes) -> Vec<Result<Bytes, Error>>,
-    pub opened: AtomicUsize,
+pub(crate) struct Damaged {
+    pub(crate) inner: Arc<dyn Source>,
+    pub(crate) lies: usize,
+    pub(crate) lie: fn(&Bytes) -> Vec<Result<Bytes, Error>>,
+    pub(crate) opened: AtomicUsize,
 }
 
 impl Damaged {
-    pub fn new(
+    pub(crate) fn new(
         inner: Arc<dyn Source>,
         lies: usize,
-        lie: fn(Bytes) -> Vec<Result<Bytes, Error>>,
+        lie: fn(&Bytes) -> Vec<Result<Bytes, Error>>,
     ) -> Arc<Self> {
         Arc::new(Self { inner, lies, lie, opened: AtomicUsize::new(0) })
     }
 
-    pub fn opened(&self) -> usize {
+    pub(crate) fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
 }
@@ -178,13 +207,13 @@ impl Source for Damaged {
         let whole = read_blob(self.inner.as_ref(), descriptor).await?;
         let whole = Bytes::from(whole).slice(usize::try_from(offset).unwrap()..);
         let lying = self.opened.fetch_add(1, Ordering::Relaxed) < self.lies;
-        let items = if lying { (self.lie)(whole) } else { vec![Ok(whole)] };
+        let items = if lying { (self.lie)(&whole) } else { vec![Ok(whole)] };
         Ok(Box::pin(stream::iter(items)))
     }
 }
 
 /// A tar file of plain files, in that order.
-pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();
@@ -195,7 +224,7 @@ pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-pub fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = directory.join(name);
     fs::write(&path, bytes).unwrap();
     path

@@ -1,0 +1,243 @@
+//! Docker archives that others wrote, older and newer, and those that lie.
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
+
+mod local;
+
+use std::{fs, io::Write as _, path::Path, sync::Arc};
+
+use local::{by_tag, read_all, read_blob, tar_of, told, transfer};
+use registry_name::{Algorithm, Digest, Identifier};
+use registry_remote::{
+    ArchiveKind, ArchiveSource, ErrorKind, Layout, Manifest, Source as _, verify,
+};
+use serde_json::{Value, json};
+
+fn sha256(bytes: &[u8]) -> Digest {
+    verify::digest(Algorithm::Sha256, bytes)
+}
+
+fn layer(text: &str) -> Vec<u8> {
+    tar_of(&[("file", text.as_bytes())])
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn config(layers: &[&[u8]]) -> Vec<u8> {
+    let ids: Vec<_> = layers.iter().map(|layer| sha256(layer).to_string()).collect();
+    json!({ "os": "linux", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": ids } })
+        .to_string()
+        .into_bytes()
+}
+
+fn manifest(config: &str, tags: &Value, layers: &[&str]) -> Vec<u8> {
+    json!([{ "Config": config, "RepoTags": tags, "Layers": layers }]).to_string().into_bytes()
+}
+
+/// A tar of files, and of links as (name, target).
+fn archive(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(tar_of(files));
+    // Behind the files there is the end; the links go in front of it.
+    let length = builder.get_ref().len() - 1024;
+    builder.get_mut().truncate(length);
+    for (name, target) in links {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        builder.append_link(&mut header, name, target).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+async fn open(directory: &Path, bytes: &[u8]) -> Result<ArchiveSource, registry_remote::Error> {
+    ArchiveSource::open(local::write(directory, "file.tar", bytes)).await
+}
+
+#[tokio::test]
+async fn an_older_archive_gets_a_manifest_that_depends_on_its_content_alone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (layer("one"), layer("two"));
+    let (packed, zstd) = (gzip(&two), zstd::encode_all(&*one, 1).unwrap());
+    let config = config(&[&one, &two, &one, &one]);
+    let config_name = format!("{}.json", sha256(&config).hex());
+    let names = ["a/layer.tar", "b/layer.tar", "c/layer.tar", "d/layer.tar"];
+    let tags = json!(["team/app:v1", "ghcr.io/team/app:v2"]);
+    let manifest = manifest(&config_name, &tags, &names);
+    let files: [(&str, &[u8]); 6] = [
+        ("a/layer.tar", &one),
+        ("b/layer.tar", &packed),
+        ("d/layer.tar", &zstd),
+        ("a/VERSION", b"1.0"),
+        (&config_name, &config),
+        ("manifest.json", &manifest),
+    ];
+    let mut other_order = files;
+    other_order.reverse();
+    let links = [("c/layer.tar", "../a/layer.tar")];
+
+    let first = open(scratch.path(), &archive(&files, &links)).await.unwrap();
+    assert_eq!(first.kind(), ArchiveKind::Docker);
+    let root = first.only().unwrap();
+    let image = first.manifest(&root).await.unwrap();
+    let types: Vec<_> =
+        image.layers().iter().map(|l| l.media_type.rsplit('.').next().unwrap()).collect();
+    assert_eq!(types, ["tar", "tar+gzip", "tar", "tar+zstd"]);
+    assert_eq!(image.layers()[0].digest, sha256(&one));
+    assert_eq!(image.layers()[1].digest, sha256(&packed));
+    assert_eq!(image.layers()[0], image.layers()[2]);
+    assert_eq!(read_all(&first, root.digest().unwrap()).await.unwrap(), 5);
+    assert_eq!(read_blob(&first, image.config().unwrap()).await.unwrap(), config);
+    assert_eq!(first.tags().len(), 2);
+    for name in ["team/app:v1", "docker.io/team/app:v1", "ghcr.io/team/app:v2"] {
+        assert_eq!(first.image(&name.parse().unwrap()).unwrap(), root);
+    }
+    let error = first.image(&"team/app:v2".parse().unwrap()).unwrap_err();
+    assert!(told(&error).contains("it has: docker.io/team/app:v1, ghcr.io/team/app:v2"), "{error}");
+    let tagged = first.manifest(&by_tag("v2")).await.unwrap();
+    assert_eq!(Some(tagged.digest()), root.digest());
+
+    let second = open(scratch.path(), &archive(&other_order, &links)).await.unwrap();
+    assert_eq!(second.only().unwrap(), root);
+    let layout = Arc::new(Layout::create(scratch.path().join("layout")));
+    transfer(Arc::new(second), &root, layout.clone(), Some("v1")).await.unwrap();
+    assert_eq!(read_all(layout.as_ref(), root.digest().unwrap()).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn several_images_have_to_be_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (layer("one"), layer("two"));
+    let (first, second) = (config(&[&one]), config(&[&two]));
+    let manifest = json!([
+        { "Config": "1.json", "RepoTags": ["a:latest"], "Layers": ["1.tar"] },
+        { "Config": "2.json", "RepoTags": ["b:latest"], "Layers": ["2.tar"] },
+    ])
+    .to_string();
+    let bytes = tar_of(&[
+        ("1.json", &first),
+        ("1.tar", &one),
+        ("2.json", &second),
+        ("2.tar", &two),
+        ("manifest.json", manifest.as_bytes()),
+    ]);
+    let source = open(scratch.path(), &bytes).await.unwrap();
+    let error = source.only().unwrap_err();
+    let text = told(&error);
+    assert!(text.contains("docker.io/library/a:latest, docker.io/library/b:latest"), "{text}");
+    let error = source.manifest(&by_tag("latest")).await.unwrap_err();
+    assert!(told(&error).contains("several images for tag latest"), "{}", told(&error));
+    let named = source.image(&"b".parse().unwrap()).unwrap();
+    let image = source.manifest(&named).await.unwrap();
+    assert_eq!(image.layers()[0].digest, sha256(&two));
+}
+
+#[tokio::test]
+async fn layers_other_than_those_of_the_configuration_are_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (layer("one"), layer("two"));
+    let tags = json!(null);
+    for wrong in [one.clone(), gzip(&one), zstd::encode_all(&*one, 1).unwrap()] {
+        let config = config(&[&two]);
+        let manifest = manifest("c.json", &tags, &["l.tar"]);
+        let files = [("c.json", &*config), ("l.tar", &*wrong), ("manifest.json", &*manifest)];
+        let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
+    }
+    let config = config(&[&one, &two]);
+    let manifest = manifest("c.json", &tags, &["l.tar"]);
+    let files = [("c.json", &*config), ("l.tar", &*one), ("manifest.json", &*manifest)];
+    let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
+    assert!(told(&error).contains("1 layers, and 2"), "{}", told(&error));
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_what_its_name_says_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let one = layer("one");
+    let config = config(&[&one]);
+    let other = sha256(b"other");
+    for name in [format!("{}.json", other.hex()), format!("blobs/sha256/{}", other.hex())] {
+        let manifest = manifest(&name, &json!([]), &["l.tar"]);
+        let files = [(&*name, &*config), ("l.tar", &*one), ("manifest.json", &*manifest)];
+        let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_manifest_json_names_must_be_in_the_archive() {
+    let scratch = tempfile::tempdir().unwrap();
+    let one = layer("one");
+    let config = config(&[&one]);
+    for name in ["none.tar", "../l.tar", "/l.tar", "a"] {
+        let manifest = manifest("c.json", &json!([]), &[name]);
+        let files = [("c.json", &*config), ("l.tar", &*one), ("manifest.json", &*manifest)];
+        let bytes = archive(&files, &[("a", "b"), ("b", "a")]);
+        let error = open(scratch.path(), &bytes).await.unwrap_err();
+        assert!(told(&error).contains(&format!("names {name}, which is not there")), "{error}");
+    }
+}
+
+/// Where the two documents of an archive disagree about an image, what is loaded is what
+/// `manifest.json` lists.
+#[tokio::test]
+async fn an_index_json_that_leaves_layers_out_is_not_believed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let one = layer("one");
+    let config = config(&[&one]);
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", sha256(bytes).hex());
+    let described = |kind: &str, bytes: &[u8]| json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": sha256(bytes).to_string(), "size": bytes.len() });
+    for layers in [json!([]), json!([described("layer.v1.tar", &one)])] {
+        let whole = layers != json!([]);
+        let image = json!({ "schemaVersion": 2, "config": described("config.v1+json", &config), "layers": layers }).to_string();
+        let mut entry = described("manifest.v1+json", image.as_bytes());
+        entry["annotations"] = json!({ "io.containerd.image.name": "docker.io/library/app:v1" });
+        let index = json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
+        let manifest = manifest(&blob(&config), &json!(["app:v1"]), &[&blob(&one)]);
+        let bytes = tar_of(&[
+            (&blob(&one), &one),
+            (&blob(&config), &config),
+            (&blob(image.as_bytes()), image.as_bytes()),
+            ("index.json", index.as_bytes()),
+            ("manifest.json", &manifest),
+            ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#),
+        ]);
+        let source = open(scratch.path(), &bytes).await.unwrap();
+        let found = source.image(&"app:v1".parse().unwrap()).unwrap();
+        let found: Manifest = source.manifest(&found).await.unwrap();
+        assert_eq!(found.layers().len(), 1);
+        assert_eq!(found.bytes() == image.as_bytes(), whole);
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_archive_says_how_to_decompress_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let plain = tar_of(&[("index.json", b"{}")]);
+    let rows = [
+        (gzip(&plain), "gunzip"),
+        (zstd::encode_all(&*plain, 1).unwrap(), "unzstd"),
+        (b"BZh91AY&SY".to_vec(), "bunzip2"),
+        (vec![0xfd, b'7', b'z', b'X', b'Z', 0], "unxz"),
+    ];
+    for (bytes, program) in rows {
+        let error = open(scratch.path(), &bytes).await.unwrap_err();
+        assert!(told(&error).ends_with(&format!("decompress it with {program}")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_tar_of_a_layout_is_an_archive_whatever_wrote_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, root) = local::real_index(scratch.path()).await;
+    let path = scratch.path().join("file.tar");
+    let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+    builder.append_dir_all(".", source.path()).unwrap();
+    builder.into_inner().unwrap();
+    let archive = ArchiveSource::open(&path).await.unwrap();
+    assert_eq!(archive.only().unwrap(), Identifier::Digest(root.clone()));
+    assert_eq!(read_all(&archive, &root).await.unwrap(), 10);
+}
