@@ -183,3 +183,6 @@ impl State {
         Self { upload: Some(upload), offset, hash, touched: Instant::now() }
     }
 }
+
+#[cfg(test)]
+mod tests;

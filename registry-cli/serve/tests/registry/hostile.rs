@@ -149,7 +149,7 @@ async fn abandon(registry: &Running) -> String {
 
 #[tokio::test]
 async fn abandoned_uploads_expire() {
-    let short = Duration::from_millis(500);
+    let short = Duration::from_secs(2);
     let (registry, directory) = on_disk(|builder| builder.upload_expiry(short)).await;
     let location = abandon(&registry).await;
     until("no upload is left", || uploads(&directory).is_empty()).await;
