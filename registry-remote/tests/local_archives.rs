@@ -11,7 +11,8 @@ use std::{
 };
 
 use local::{
-    by_tag, read_all, read_blob, real_image, real_index, small_image, told, transfer, tree,
+    by_tag, read_all, read_blob, real_image, real_index, small_image, to_the_end, told, transfer,
+    tree,
 };
 use registry_name::{Identifier, Reference};
 use registry_remote::{
@@ -164,21 +165,20 @@ async fn an_index_in_a_docker_archive_needs_a_platform() {
     assert_eq!(config["architecture"], "arm64");
 }
 
-#[tokio::test]
-async fn a_file_is_replaced_only_by_a_whole_archive() {
+#[test]
+fn a_file_is_replaced_only_by_a_whole_archive() {
     let scratch = tempfile::tempdir().unwrap();
     let path = local::write(scratch.path(), "file.tar", b"before");
     let (source, _) = small_image(&[b"a layer"]);
     let broken = local::Damaged::new(source.clone(), 9, |_| Vec::new());
     let writer = Arc::new(ArchiveWriter::new(&path, ArchiveKind::Oci, None));
-    transfer(broken, &by_tag("v1"), writer.clone(), None).await.unwrap_err();
-    writer.finish().await.unwrap_err();
-    drop(writer);
+    to_the_end(transfer(broken, &by_tag("v1"), writer.clone(), None)).unwrap_err();
+    to_the_end(writer.finish()).unwrap_err();
     assert_eq!(fs::read(&path).unwrap(), b"before");
     assert_eq!(tree(scratch.path()), ["file.tar"]);
     let writer = Arc::new(ArchiveWriter::new(&path, ArchiveKind::Oci, None));
-    transfer(source, &by_tag("v1"), writer, None).await.unwrap();
-    assert!(ArchiveSource::open(&path).await.is_ok());
+    to_the_end(transfer(source, &by_tag("v1"), writer, None)).unwrap();
+    assert!(to_the_end(ArchiveSource::open(&path)).is_ok());
 }
 
 #[tokio::test]

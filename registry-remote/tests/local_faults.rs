@@ -6,7 +6,7 @@ mod local;
 use std::{fs, sync::Arc};
 
 use bytes::Bytes;
-use local::{Damaged, by_tag, read_blob, small_image, told, transfer, tree};
+use local::{Damaged, by_tag, read_blob, small_image, to_the_end, told, transfer, tree};
 use registry_remote::{
     ArchiveKind, ArchiveWriter, Error, ErrorKind, Layout, Mismatch, Sink, Source as _,
 };
@@ -50,14 +50,15 @@ async fn f08_bytes_that_were_damaged_once_are_read_again_from_the_start() {
     }
 }
 
-#[tokio::test]
-async fn bytes_that_stay_wrong_are_an_error_and_leave_nothing_behind() {
+#[test]
+fn bytes_that_stay_wrong_are_an_error_and_leave_nothing_behind() {
     for lie in [another, shorter, longer, refused] {
         let directory = tempfile::tempdir().unwrap();
         for sink in sinks(directory.path()) {
             let (source, _) = small_image(&[]);
             let source = Damaged::new(source, usize::MAX, lie);
-            let error = transfer(source.clone(), &by_tag("v1"), sink, Some("a")).await.unwrap_err();
+            let copied = to_the_end(transfer(source.clone(), &by_tag("v1"), sink, Some("a")));
+            let error = copied.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
             assert_eq!(source.opened(), 2, "one restart, no more");
         }
@@ -65,13 +66,13 @@ async fn bytes_that_stay_wrong_are_an_error_and_leave_nothing_behind() {
     }
 }
 
-#[tokio::test]
-async fn an_empty_directory_that_was_there_stays_and_stays_empty() {
+#[test]
+fn an_empty_directory_that_was_there_stays_and_stays_empty() {
     let directory = tempfile::tempdir().unwrap();
     let (source, _) = small_image(&[]);
     let source = Damaged::new(source, usize::MAX, another);
     let layout = Arc::new(Layout::create(directory.path()));
-    transfer(source, &by_tag("v1"), layout, Some("a")).await.unwrap_err();
+    to_the_end(transfer(source, &by_tag("v1"), layout, Some("a"))).unwrap_err();
     assert!(directory.path().is_dir());
     assert_eq!(tree(directory.path()), Vec::<String>::new());
 }
@@ -191,20 +192,22 @@ fn f09_a_write_that_fails_is_local_not_repeated_and_leaves_nothing_behind() {
 }
 
 #[cfg(unix)]
-#[tokio::test]
+#[test]
 #[ignore = "run by the test above, with a limit on the size of files"]
-async fn writes_beyond_a_limit() {
+fn writes_beyond_a_limit() {
     static LAYER: [u8; 1024 * 1024] = [7; 1024 * 1024];
     let directory = tempfile::tempdir().unwrap();
     for sink in sinks(directory.path()) {
         let (source, _) = small_image(&[&LAYER]);
         let source = Damaged::new(source, 0, another);
-        let error = transfer(source.clone(), &by_tag("v1"), sink, Some("a")).await.unwrap_err();
+        let error = to_the_end(transfer(source.clone(), &by_tag("v1"), sink, Some("a")));
+        let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Local, "{error:?}");
         assert!(told(&error).contains("File too large"), "{}", told(&error));
         assert!(source.opened() <= 2, "each blob once");
     }
-    let left: Vec<_> = tree(directory.path());
-    assert!(!left.iter().any(|name| name.contains("partial") || name.contains("index.json")));
+    let left = tree(directory.path());
+    let is_half = |name: &String| name.contains("partial") || name.contains("index.json");
+    assert!(!left.iter().any(is_half), "{left:?}");
     assert!(!left.contains(&"file.tar".to_owned()), "{left:?}");
 }

@@ -45,6 +45,12 @@ pub(crate) async fn transfer(
     copy(&from, what, &to, under.map(tag).as_ref(), &CopyOptions::default()).await
 }
 
+/// Runs something, and ends as a program does: whatever was cut off in its midst has come to rest.
+pub(crate) fn to_the_end<F: Future>(work: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(work)
+}
+
 /// A layout with a real two-platform index, and the digest of that.
 pub(crate) async fn real_index(parent: &Path) -> (Arc<Layout>, Digest) {
     let directory = parent.join("real-index");
