@@ -15,6 +15,7 @@ use registry_faults::{
 };
 use served::{Served, registry, text};
 
+#[cfg(unix)]
 #[test]
 fn a_registry_on_disk_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -30,6 +31,41 @@ fn a_registry_on_disk_survives_a_restart() {
     text(&["pull", &served.image("app:v1"), &path("out")]);
 }
 
+/// A limit on the size of files stands for a disk that is full: writes fail in the same places.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_is_a_local_failure_and_nothing_half_written_stays() {
+    let (served, directory) = (Served::start(&[]), tempfile::tempdir().unwrap());
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    sample::image(&directory.path().join("in"), "v1", 4 << 20).unwrap();
+    text(&["push", &path("in"), &served.image("app:v1")]);
+    std::fs::create_dir(path("out")).unwrap();
+    for place in ["oci:out/layout", "oci-archive:out/a.tar", "docker-archive:out/b.tar"] {
+        // Blocks of 512 bytes.
+        let script = r#"trap '' XFSZ; ulimit -f 256; exec "$0" "$@""#;
+        let output = served::alone("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_registry"), "pull", "--quiet"])
+            .args([&served.image("app:v1"), place])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(8), "{place}: {said}");
+        assert!(said.starts_with("error: cannot "), "{said}");
+        assert!(said.contains("hint: make room"), "{said}");
+        assert!(!directory.path().join("out/layout/index.json").exists());
+    }
+    let mut left = vec![directory.path().join("out")];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert!(name.len() == 64 || name == "oci-layout" || name.ends_with("lock"), "{name}");
+        }
+    }
+}
+
 #[test]
 fn an_address_that_is_taken_is_a_local_failure() {
     let served = Served::start(&[]);
@@ -37,6 +73,20 @@ fn an_address_that_is_taken_is_a_local_failure() {
     assert_eq!(output.status.code(), Some(8));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with(&format!("error: cannot listen on {}", served.host)), "{said}");
+}
+
+#[test]
+fn a_server_can_say_where_it_is_in_json() {
+    let mut child = registry(&["serve", "--address", "127.0.0.1:0", "--output", "json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(said["url"], format!("http://{}", said["host"].as_str().unwrap()));
 }
 
 #[test]

@@ -51,17 +51,17 @@ async fn a_command_line_that_cannot_be_meant_is_a_usage_error() {
     let bench = Bench::new().await;
     for words in [
         &["unknown"][..],
-        &["pull", "a"],
-        &["digest", "a", "--platform", "linux"],
-        &["digest", "a", "--jobs", "0"],
-        &["digest", "a", "--output", "xml"],
-        &["digest", "a", "--quiet", "--verbose"],
-        &["digest", "a", "--plain-http", "not/a/host"],
-        &["push", "oci:", "a"],
-        &["pull", "a", "docker://b"],
-        &["digest", "a", "--platform=linux/amd64,linux/arm64"],
-        &["ls", "a", "--platform", "linux/amd64"],
-        &["digest", "a", "--tls=localhost:1", "--plain-http=localhost:1"],
+        &["pull", "localhost:1/a"],
+        &["digest", "localhost:1/a", "--platform", "linux"],
+        &["digest", "localhost:1/a", "--jobs", "0"],
+        &["digest", "localhost:1/a", "--output", "xml"],
+        &["digest", "localhost:1/a", "--quiet", "--verbose"],
+        &["digest", "localhost:1/a", "--plain-http", "not/a/host"],
+        &["push", "oci:", "localhost:1/a"],
+        &["pull", "localhost:1/a", "docker://b"],
+        &["digest", "localhost:1/a", "--platform=linux/amd64,linux/arm64"],
+        &["ls", "localhost:1/a", "--platform", "linux/amd64"],
+        &["digest", "localhost:1/a", "--tls=localhost:1", "--plain-http=localhost:1"],
         &["delete", "localhost:1/a"],
         &["ls", "localhost:1/a:v1"],
     ] {
@@ -171,6 +171,10 @@ async fn a_host_where_nobody_listens_is_a_network_failure() {
     let bench = Bench::new().await;
     let lines = bench.refused(Exit::Network, &["digest", &format!("{free}/app")]).await;
     assert!(lines.iter().any(|line| line.starts_with("hint: ")), "{lines:?}");
+    // This one listens, and speaks plain HTTP.
+    let words = ["digest", &bench.image("app"), "--tls", &bench.host];
+    let lines = bench.refused(Exit::Network, &words).await;
+    assert!(lines[0].contains("https://"), "{lines:?}");
 }
 
 #[tokio::test]
