@@ -114,7 +114,7 @@ pub(crate) async fn authorize(inner: &Inner, session: &mut Session<'_>) -> Resul
         }
         match &proof {
             Proof::Token { token, key, remembered: true } => {
-                inner.memory.tokens.forget(key, token).await
+                inner.memory.tokens.forget(key, token).await;
             }
             Proof::Credential => inner.memory.forget_credential(&session.resource),
             _ => {}
@@ -136,7 +136,7 @@ async fn send(
         headers,
         body: &request.body,
         home: session.home.clone(),
-        vouched: true,
+        named: &session.home.origin,
         hops: HOPS,
         bulk: request.bulk,
         secret_body: false,
@@ -199,15 +199,7 @@ async fn token(
         scopes: session.scopes.clone(),
         who,
     };
-    let same_origin = crate::Origin::of(realm).as_ref() == Some(&home.origin);
-    let ask = Exchange {
-        realm,
-        service,
-        scopes: &session.scopes,
-        credential,
-        local: home.local,
-        same_origin,
-    };
+    let ask = Exchange { realm, service, scopes: &session.scopes, credential, registry: home };
     let fetch = exchange(inner, ask);
     match inner.memory.tokens.get(&key, || inner.clock.now(), fetch).await {
         Ok((token, remembered)) => Ok((token, key, remembered)),

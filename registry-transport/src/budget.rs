@@ -51,7 +51,7 @@ impl Budget {
         let budget = Self::new();
         let by_size = u32::try_from(size >> 20).unwrap_or(RESUMES);
         budget.account(|account| {
-            account.resumes_allowed = RESUMES.min(8_u32.saturating_add(by_size))
+            account.resumes_allowed = RESUMES.min(8_u32.saturating_add(by_size));
         });
         budget
     }

@@ -93,16 +93,13 @@ fn parameters<'a>(text: &'a str, parameters: &mut Vec<(String, String)>) -> End<
             return if separated { End::NextChallenge(next) } else { End::Line };
         };
         let value = value.trim_start();
-        let (value, after) = match value.strip_prefix('"') {
-            Some(quoted) => match quoted_string(quoted) {
-                Some(read) => read,
-                None => return End::Ambiguous,
-            },
-            None => {
-                let end = value.find(',').unwrap_or(value.len());
-                let (value, after) = value.split_at(end);
-                (value.trim().to_owned(), after)
-            }
+        let (value, after) = if let Some(quoted) = value.strip_prefix('"') {
+            let Some(read) = quoted_string(quoted) else { return End::Ambiguous };
+            read
+        } else {
+            // A URL without quotes is no token, and is there all the same.
+            let (value, after) = value.split_at(value.find(',').unwrap_or(value.len()));
+            (value.trim().to_owned(), after)
         };
         let known = parameters.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
         if known || value.chars().any(char::is_control) {

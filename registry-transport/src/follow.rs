@@ -32,8 +32,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Body,
     pub(crate) home: Home,
-    /// The home was named by the user, and not by a server: whatever address it has is right.
-    pub(crate) vouched: bool,
+    /// The origin that the user named: whatever address it has is right.
+    pub(crate) named: &'a Origin,
     pub(crate) hops: usize,
     pub(crate) bulk: bool,
     /// The body is a secret and goes to the home only.
@@ -135,7 +135,7 @@ async fn call(
 ) -> Result<Response, Error> {
     let method = outgoing.method;
     let size = outgoing.body.size();
-    let public_only = !outgoing.home.local && !(at_home && outgoing.vouched);
+    let public_only = !outgoing.home.local && Origin::of(url).as_ref() != Some(outgoing.named);
     let body = RequestBody::open(outgoing.body);
     let progress = body.progress();
     let request = HttpRequest {

@@ -85,6 +85,7 @@ impl Gate {
             }
             state.account = (state.account + 1).min(CAPACITY);
         });
+        drop(first);
     }
 
     /// The host asked for patience until then.

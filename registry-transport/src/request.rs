@@ -84,22 +84,14 @@ impl Request {
     /// the home origin.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
-        match HeaderValue::from_bytes(value.as_ref()) {
-            Ok(value) => {
-                self.headers.insert(name, value);
-            }
-            Err(_) => self.invalid = Some(format!("header {name} cannot hold this value")),
-        }
+        self.set(name, value.as_ref(), false);
         self
     }
 
     /// Sets a header that holds a secret: it is sent to the home origin only and never printed.
     #[must_use]
     pub fn secret_header(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
-        self = self.header(name.clone(), value);
-        if let Some(value) = self.headers.get_mut(&name) {
-            value.set_sensitive(true);
-        }
+        self.set(name, value.as_ref(), true);
         self
     }
 
@@ -162,6 +154,16 @@ impl Request {
     pub fn bulk(mut self) -> Self {
         self.bulk = true;
         self
+    }
+
+    fn set(&mut self, name: HeaderName, value: &[u8], secret: bool) {
+        match HeaderValue::from_bytes(value) {
+            Ok(mut value) => {
+                value.set_sensitive(secret);
+                self.headers.insert(name, value);
+            }
+            Err(_) => self.invalid = Some(format!("header {name} cannot hold this value")),
+        }
     }
 
     pub(crate) fn resource_or_registry(&self) -> Resource {

@@ -119,9 +119,8 @@ pub(crate) fn class_of_status(
         503 if has_retry_after => Class::Throttled,
         503 => Class::Transient,
         408 | 499 | 500 | 502 | 504 | 520..=524 | 527 | 529 | 530 => Class::Ambiguous,
-        421 | 425 => Class::Once,
         501 | 505..=508 | 510 | 511 => Class::Permanent,
-        500..=599 => Class::Once,
+        421 | 425 | 500..=599 => Class::Once,
         _ => Class::Permanent,
     }
 }

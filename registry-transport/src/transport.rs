@@ -199,13 +199,12 @@ impl Inner {
         budget: &Budget,
         next: Next,
     ) {
-        budget.charge(|spent| match next {
-            Next::Free => spent.free += 1,
-            _ => {
-                spent.retries += 1;
-                spent.refused += u32::from(error.class() == Class::Refused);
-                spent.once += u32::from(error.class() == Class::Once);
-            }
+        budget.charge(|spent| {
+            let charged = u32::from(next != Next::Free);
+            spent.free += 1 - charged;
+            spent.retries += charged;
+            spent.refused += u32::from(error.class() == Class::Refused);
+            spent.once += u32::from(error.class() == Class::Once);
         });
         Tally::add(&self.tally.retries, 1);
         let spent = budget.spent_at(self.clock.now());
@@ -264,23 +263,22 @@ impl Inner {
             return;
         }
         let Ok(Host::Domain(name)) = Host::parse(home.origin.host()) else { return };
-        let known = |all: &Mutex<HashMap<String, bool>>| {
-            all.lock().unwrap_or_else(PoisonError::into_inner).get(&name).copied()
+        let known = |name: &str| {
+            let all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
+            all.get(name).copied()
         };
-        home.local = match known(&self.localities) {
-            Some(local) => local,
-            None => {
-                let local = has_private_address(&name).await;
-                let mut all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
-                all.insert(name.clone(), local);
-                local
-            }
-        };
+        if let Some(local) = known(&name) {
+            home.local = local;
+            return;
+        }
+        home.local = has_private_address(&name).await;
+        let mut all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name, home.local);
     }
 }
 
 /// Uniform in `0.0..1.0`: the standard library seeds its hashers at random, and nothing here is a secret.
 fn jitter() -> f64 {
-    let bits = RandomState::new().hash_one(()) >> 11;
-    bits as f64 / (1_u64 << 53) as f64
+    let bits = RandomState::new().hash_one(()) >> 32;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
 }

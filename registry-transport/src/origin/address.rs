@@ -13,17 +13,12 @@ pub(crate) fn is_private(address: IpAddr) -> bool {
 
 fn is_private_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    matches!(
-        (a, b, c),
-        (0 | 10 | 127, ..) // this network, private, loopback
-            | (100, 64..=127, _) // shared by carriers (RFC 6598)
-            | (169, 254, _) // link-local, cloud metadata
-            | (172, 16..=31, _)
-            | (192, 0, 0)
-            | (192, 168, _)
-            | (198, 18 | 19, _) // benchmarks
-            | (224..=255, ..) // multicast, reserved, broadcast
-    )
+    // this network, private, loopback; multicast, reserved, broadcast
+    matches!(a, 0 | 10 | 127 | 224..=255)
+        // shared by carriers (RFC 6598); link-local, cloud metadata; private; benchmarks
+        || matches!((a, b), (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168) | (198, 18 | 19))
+        // protocol assignments
+        || [a, b, c] == [192, 0, 0]
 }
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
@@ -32,10 +27,11 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         is_private_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // unspecified, loopback, IPv4-compatible; IPv4-mapped
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => embedded(high, low),
-        // NAT64 (RFC 6052) and its local prefix (RFC 8215)
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        // unspecified, loopback, IPv4-compatible; IPv4-mapped; NAT64 (RFC 6052)
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            embedded(high, low)
+        }
+        // NAT64's local prefix (RFC 8215)
         [0x64, 0xff9b, 1, ..] => true,
         // 6to4 (RFC 3056)
         [0x2002, high, low, ..] => embedded(high, low),

@@ -51,10 +51,9 @@ fn request_kind(error: &reqwest::Error) -> HttpErrorKind {
                 return Kind::Unprocessed;
             }
         }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            if io.kind() == io::ErrorKind::ConnectionRefused {
-                return Kind::ConnectionRefused;
-            }
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        if io == Some(io::ErrorKind::ConnectionRefused) {
+            return Kind::ConnectionRefused;
         }
     }
     if error.is_connect() {

@@ -62,10 +62,9 @@ impl Cache {
         if let Some(token) = slot.token.as_ref().filter(|token| token.is_fresh(now())) {
             return Ok((token.clone(), true));
         }
-        if cell.fetches.load(Ordering::Acquire) != seen {
-            if let Some(failure) = &slot.failure {
-                return Err(failure.clone());
-            }
+        let finished_meanwhile = cell.fetches.load(Ordering::Acquire) != seen;
+        if let Some(failure) = slot.failure.as_ref().filter(|_| finished_meanwhile) {
+            return Err(failure.clone());
         }
         let fetched = fetch.await;
         cell.fetches.fetch_add(1, Ordering::Release);

@@ -25,10 +25,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) service: Option<&'a str>,
     pub(crate) scopes: &'a Scopes,
     pub(crate) credential: &'a Credential,
-    /// Whether the registry, and so its token endpoint, may be on a private network.
-    pub(crate) local: bool,
-    /// The registry's own origin vouches for an address that the resolver would refuse.
-    pub(crate) same_origin: bool,
+    /// The registry that the token is for.
+    pub(crate) registry: &'a Home,
 }
 
 /// Redirects of a token endpoint that are followed.
@@ -128,8 +126,8 @@ async fn send(
         url,
         headers: &headers,
         body: &body,
-        home: Home { origin, local: ask.local },
-        vouched: ask.same_origin,
+        home: Home { origin, local: ask.registry.local },
+        named: &ask.registry.origin,
         hops: HOPS,
         bulk: false,
         // A refresh token is in the body; Basic is in a header, which stays behind.

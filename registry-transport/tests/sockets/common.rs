@@ -127,11 +127,11 @@ impl World {
 
 /// The error with its causes and its debug form: whatever of it may be printed.
 pub(crate) fn printed(error: &registry_transport::Error) -> String {
-    let mut text = format!("{error}\n{error:?}\n{error:#?}\n{:?}\n", error.hint());
+    let mut lines = vec![format!("{error}\n{error:?}\n{error:#?}\n{:?}", error.hint())];
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
-        text.push_str(&format!("{next}\n{next:?}\n"));
+        lines.push(format!("{next}\n{next:?}"));
         cause = next.source();
     }
-    text
+    lines.join("\n")
 }
