@@ -61,6 +61,9 @@ fn only_platform(index: &Manifest) -> Result<Platform, Failure> {
     if let [only] = offered.as_slice() {
         return Ok(only.clone());
     }
+    if offered.is_empty() {
+        return Err(Failure::other("this is an index that names no platform, so no configuration"));
+    }
     let list: Vec<_> = offered.iter().map(ToString::to_string).collect();
     Err(Failure::usage(
         format!(
