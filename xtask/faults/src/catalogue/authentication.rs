@@ -84,6 +84,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at("A", guarded(bearer(REALM)).rule(on("*", "/token").times(2, Reply::new(503))))
             .logged_in()
             .requests("A", "*", "/token", 3..=6),
+        Scenario::new(&["R10"], "token-redirected", "The token server redirects to another origin, which wants the password")
+            .at("A", guarded(bearer(REALM)).rule(
+                on("*", "/token").always(Reply::new(307).header("Location", "http://{B}{target}")),
+            ))
+            .at("B", token_server("http://{B}/token"))
+            .logged_in()
+            .expecting(Expect::Failure(&[])),
         Scenario::new(&["M18"], "token-endless", "The token server's answer has no end")
             .at("A", guarded(bearer(REALM)).rule(
                 on("*", "/token").always(Reply::new(200).endless(&b"{\"token\":\""[..], &b"x"[..])),

@@ -28,13 +28,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             &["D02"],
             "cut-body-rst",
             "A layer's body ends early with a reset, once",
-            100_000,
+            10_000,
             End::Rst,
         ),
         cut_chunked(),
+        cut_after_last_byte(),
+        stalled_once(),
         dripping_cut(),
         wrong_offset(),
         no_content_range(),
+        wrong_total(),
         range_not_satisfiable(),
         other_bytes_on_resume(),
         longer_than_descriptor(),
@@ -44,6 +47,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         encoded(),
         gone_on_resume(),
         empty_blob(),
+        same_layer_twice(),
     ]
 }
 
@@ -68,6 +72,25 @@ fn cut_chunked() -> Scenario {
     let title = "A layer's body without a length ends early, once";
     let reply = Reply::registry().length(Length::Absent).cut(100_000, End::Fin);
     Scenario::new(&["D16"], "cut-body-without-length", title).with_rules([rule.times(1, reply)])
+}
+
+fn cut_after_last_byte() -> Scenario {
+    let (layer, rule) = last_layer();
+    let title = "The connection ends after a chunked body's last byte, before its last chunk";
+    let all = layer.bytes.len() as u64;
+    Scenario::new(&["D11"], "cut-after-last-byte", title)
+        .with_rules([rule.times(1, Reply::registry().length(Length::Chunked).cut(all, End::Fin))])
+        .requests("A", "GET", &format!("*/blobs/{}", layer.digest), 1..=1)
+}
+
+fn stalled_once() -> Scenario {
+    let (_, rule) = last_layer();
+    let title = "A layer's body stalls, once";
+    let mut scenario = Scenario::new(&["D05"], "stalled-body", title)
+        .with_rules([rule.times(1, Reply::registry().cut(1000, End::Hold))]);
+    // The default idle deadline is 30 s.
+    scenario.deadline *= 2;
+    scenario
 }
 
 fn dripping_cut() -> Scenario {
@@ -100,6 +123,15 @@ fn wrong_offset() -> Scenario {
     let answer = Reply::new(206).header("Content-Range", range).body(layer.bytes);
     let title = "A resume is answered from the beginning, as 206";
     resume(&["D08"], "range-at-wrong-offset", title, answer)
+}
+
+fn wrong_total() -> Scenario {
+    let (layer, _) = last_layer();
+    let total = layer.bytes.len();
+    let range = format!("bytes 100000-{}/{}", total - 1, total + 1);
+    let title = "A resume is answered with a total that is not the blob's";
+    let answer = Reply::registry().header("Content-Range", range);
+    resume(&["D10"], "range-of-wrong-total", title, answer)
 }
 
 fn no_content_range() -> Scenario {
@@ -182,4 +214,15 @@ fn empty_blob() -> Scenario {
     Scenario::new(&["D22"], "empty-blob", "A layer of no bytes at all")
         .at("A", Script::registry(registry))
         .with_image(image)
+}
+
+fn same_layer_twice() -> Scenario {
+    let image = Image::small();
+    let layer = image.last_layer().clone();
+    let image = Image::of(image.config, vec![layer.clone(), layer.clone()]);
+    let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+    Scenario::new(&["G07"], "same-layer-twice", "A layer that occurs twice is fetched once")
+        .at("A", Script::registry(registry))
+        .with_image(image)
+        .requests("A", "GET", &format!("*/blobs/{}", layer.digest), 1..=1)
 }

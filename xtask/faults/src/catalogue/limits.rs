@@ -47,6 +47,20 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "The connection closes before any answer, once",
         )
         .with_rules([on("*", PATH).times(1, Reply::new(200).unsaid(End::Fin))]),
+        Scenario::new(
+            &["H15"],
+            "connections-close",
+            "Every answer closes its connection, and says so",
+        )
+        .with_rules([on("*", "*").always(Reply::registry().then(End::Fin))]),
+        Scenario::new(
+            &["H08"],
+            "connections-close-silently",
+            "Every answer closes its connection without saying so",
+        )
+        .with_rules([
+            on("*", "*").always(Reply::registry().without_header("connection").then(End::Fin))
+        ]),
         Scenario::new(&["H06"], "not-http", "The answer is not HTTP")
             .with_rules([on("*", "*").always(Reply::raw(&b"SSH-2.0-OpenSSH_9.2\r\n"[..]))])
             .expecting(Expect::Failure(&[Class::Network, Class::Other])),

@@ -40,6 +40,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .logged_in()
             .expecting(Expect::Failure(&[]))
             .requests("B", "*", "*", 0..=0),
+        list(
+            &["L04"],
+            "paging-malformed",
+            "A Link that cannot be read is an error, not the end of the list",
+        )
+        .with_rules([on("GET", PATH)
+            .always(page(tags).header("Link", "/v2/real/app/tags/list?last=v2; rel=next"))])
+        .expecting(Expect::Failure(&[])),
         list(&["L06"], "tags-null", "The list of tags is null")
             .with_rules([on("GET", PATH).always(page(r#"{"name":"real/app","tags":null}"#))])
             .expecting(Expect::Tags(&[])),

@@ -1,13 +1,22 @@
 //! Manifests and error bodies that are too long, or something else.
 
-use crate::content::Image;
-use crate::origin::{Length, Reply, Rule, on};
-use crate::scenario::{Class, Expect, Scenario};
+use serde_json::{Value, json};
+
+use crate::content::{Image, MANIFEST};
+use crate::origin::{Length, Reply, Rule, Script, on};
+use crate::registry::Registry;
+use crate::scenario::{Class, Expect, REPOSITORY, Scenario, TAG};
 
 const ANY: Expect = Expect::Failure(&[]);
 const PATH: &str = "*/manifests/*";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
+    let mut all = bodies();
+    all.extend(contradictions());
+    all
+}
+
+fn bodies() -> Vec<Scenario> {
     let manifest = Image::small().manifest;
     let media_type = manifest.media_type.as_str();
     vec![
@@ -62,6 +71,63 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 "Application/vnd.oci.image.manifest.v1+JSON; charset=utf-8",
             ),
         )]),
+    ]
+}
+
+/// Manifests whose bytes are intact and whose content is not.
+fn contradictions() -> Vec<Scenario> {
+    type Change = fn(&mut Value);
+    let broken = |ids, name, title, change: Change| {
+        let image = Image::small().with_manifest(change);
+        let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+        Scenario::new(ids, name, title).at("A", Script::registry(registry)).expecting(ANY)
+    };
+    let other = Image::small().with_manifest(|manifest| {
+        manifest["annotations"] = json!({ "org.example": "another" });
+    });
+    let moved = Reply::new(200)
+        .header("Content-Type", MANIFEST)
+        .header("Docker-Content-Digest", &other.manifest.digest)
+        .body(other.manifest.bytes);
+    vec![
+        broken(&["M11"], "size-negative", "A layer's size is -1", |manifest| {
+            manifest["layers"][0]["size"] = (-1).into();
+        }),
+        broken(&["M11"], "size-in-quotes", "A layer's size is a string", |manifest| {
+            manifest["layers"][0]["size"] = "7".into();
+        }),
+        broken(&["M11"], "size-missing", "A layer has no size", |manifest| {
+            manifest["layers"][0] = json!({ "digest": manifest["layers"][0]["digest"] });
+        }),
+        broken(
+            &["I06"],
+            "digest-unsupported",
+            "A layer's digest is of an algorithm that proves nothing",
+            |manifest| {
+                manifest["layers"][0]["digest"] = "md5:d41d8cd98f00b204e9800998ecf8427e".into();
+            },
+        ),
+        broken(
+            &["I07"],
+            "digest-is-a-path",
+            "A layer's digest leads out of the layout",
+            |manifest| {
+                manifest["layers"][0]["digest"] = "sha256:../../../etc/passwd".into();
+            },
+        ),
+        broken(
+            &["M12"],
+            "image-and-index",
+            "A manifest is an image and an index at once",
+            |manifest| {
+                manifest["manifests"] = json!([]);
+            },
+        ),
+        Scenario::new(&["M16"], "tag-moves", "The tag moves between two requests of one pull")
+            .with_rules([
+                on("GET", "*/manifests/v1").times(1, Reply::registry()),
+                on("GET", "*/manifests/v1").always(moved),
+            ]),
     ]
 }
 

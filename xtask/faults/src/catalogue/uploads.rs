@@ -34,6 +34,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at("A", empty()
                 .rule(on("PATCH", UPLOADS).times(1, Reply::new(404)))
                 .rule(on("PUT", UPLOADS).times(1, Reply::new(404)))),
+        push(&["U15"], "no-patch", "PATCH is not allowed")
+            .at("A", empty().rule(on("PATCH", "*").always(Reply::new(405)))),
+        push(&["U16"], "chunks-of-nine-exabytes", "The registry wants chunks that nobody can hold")
+            .at("A", empty().rule(on("POST", UPLOADS).always(
+                Reply::registry().header("OCI-Chunk-Min-Length", "9000000000000000000"),
+            ))),
+        push(&["P03"], "no-mounts", "A request to mount is an error")
+            .at("A", empty().rule(on("POST", "*/blobs/uploads/?*mount=*").always(Reply::new(405)))),
         push(&["U10"], "upload-without-location", "An upload begins without a Location")
             .at("A", empty().rule(on("POST", UPLOADS).always(Reply::registry().without_header("location"))))
             .expecting(Expect::Failure(&[])),

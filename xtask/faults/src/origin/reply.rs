@@ -126,7 +126,7 @@ impl Reply {
         self
     }
 
-    /// Takes a header away.
+    /// Takes a header away; of `Connection`, the `close` that announces [`End::Fin`].
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.push((name.to_owned(), None));
@@ -175,7 +175,8 @@ impl Reply {
         self
     }
 
-    /// Stops after this many bytes of the body and ends the connection so.
+    /// Stops after this many bytes of the body and ends the connection so. With [`End::Rst`] the client may get fewer: what its
+    /// system has not taken by then is lost.
     #[must_use]
     pub fn cut(mut self, at: u64, end: End) -> Self {
         self.cut = Some(at);
@@ -259,7 +260,10 @@ impl Reply {
         if chunked {
             head.push_str("Transfer-Encoding: chunked\r\n");
         }
-        if self.end != End::KeepAlive {
+        let hushed = |(name, value): &(String, Option<String>)| {
+            value.is_none() && name.eq_ignore_ascii_case("connection")
+        };
+        if self.end != End::KeepAlive && !self.headers.iter().any(hushed) {
             head.push_str("Connection: close\r\n");
         }
         head.push_str("\r\n");

@@ -50,7 +50,8 @@ pub struct Rule {
     visits: u32,
 }
 
-/// A rule for requests of this method and path. In both, `*` stands for any text, slashes included.
+/// A rule for requests of this method and path. In both, `*` stands for any text, slashes included. A path with a `?` in it is compared
+/// with path and query.
 pub fn on(method: &str, path: impl Into<String>) -> Rule {
     Rule { method: method.into(), path: path.into(), header: None, steps: Vec::new(), visits: 0 }
 }
@@ -85,8 +86,9 @@ impl Rule {
     }
 
     fn matches(&self, request: &Request) -> bool {
+        let target = if self.path.contains('?') { request.target.as_str() } else { request.path() };
         glob(&self.method, &request.method)
-            && glob(&self.path, request.path())
+            && glob(&self.path, target)
             && self
                 .header
                 .as_ref()

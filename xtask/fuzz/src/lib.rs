@@ -1,0 +1,8 @@
+//! What fuzzing checks: one function over bytes for each target, which panics where a rule is broken.
+//!
+//! The tests `corpus.rs` of the crates include these files and replay what is stored in `corpus/`.
+
+pub mod config_json;
+pub mod digest;
+pub mod helper_output;
+pub mod reference;
