@@ -3,6 +3,7 @@
 use std::{fmt, io, path::PathBuf};
 
 use registry_name::{Digest, Tag};
+use registry_transport::ErrorCode;
 
 use crate::Platform;
 
@@ -175,6 +176,13 @@ impl Error {
                 ErrorKind::Other
             }
         }
+    }
+
+    /// Whether a registry refused a manifest because it misses a part of it.
+    pub(crate) fn is_blob_unknown(&self) -> bool {
+        let Self::Registry { source, .. } = self else { return false };
+        let codes = source.diagnostics().iter().map(|diagnostic| &diagnostic.code);
+        codes.into_iter().any(|code| *code == ErrorCode::ManifestBlobUnknown)
     }
 
     /// Shapes an [`io::Error`] of this machine: `.map_err(Error::local("create", &path))`.

@@ -70,6 +70,13 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// Stores the exact bytes of a manifest, and points `tag` at it.
     async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error>;
 
+    /// After a manifest was refused because something of it is missing here: makes sure of its
+    /// blobs, and believes nothing that was said of them before. `false`: that cannot be done.
+    async fn repair(&self, manifest: &Manifest, source: &Arc<dyn Source>) -> Result<bool, Error> {
+        let _ = (manifest, source);
+        Ok(false)
+    }
+
     /// Publishes what was written, where writing alone did not.
     async fn finish(&self) -> Result<(), Error> {
         Ok(())

@@ -114,7 +114,7 @@ pub async fn copy(
         return Ok(Report::unchanged(&root));
     }
     let graph = discover::graph(source, sink, root, options).await?;
-    let plan = Plan::new(graph, tag.cloned(), options.nondistributable);
+    let plan = Plan::new(graph, tag.cloned(), options.nondistributable)?;
     options.tell(|| CopyEvent::Planned {
         blobs: plan.blobs().len(),
         bytes: plan.bytes(),

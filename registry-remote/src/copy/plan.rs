@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use registry_name::{Digest, Tag};
 
-use crate::{Descriptor, Manifest, media_type};
+use crate::{Descriptor, Error, Manifest, media_type};
 
 /// Everything a copy will write: blobs in any order, then manifests in theirs.
 #[derive(Clone, Debug)]
@@ -22,12 +22,29 @@ pub(super) struct Graph {
 }
 
 impl Plan {
-    pub(super) fn new(graph: Graph, tag: Option<Tag>, nondistributable: bool) -> Self {
+    /// Plans what a graph needs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Manifest`] where two descriptors give one digest two sizes: one of them lies.
+    pub(super) fn new(
+        graph: Graph,
+        tag: Option<Tag>,
+        nondistributable: bool,
+    ) -> Result<Self, Error> {
         let manifests = post_order(graph);
-        let mut seen = HashSet::new();
-        let blobs = manifests.iter().flat_map(|manifest| blobs(manifest, nondistributable));
-        let blobs = blobs.filter(|blob| seen.insert(blob.digest.clone())).cloned().collect();
-        Self { manifests, blobs, tag }
+        let mut sizes = HashMap::new();
+        let mut planned = Vec::new();
+        for manifest in &manifests {
+            for blob in blobs(manifest, nondistributable) {
+                match sizes.insert(blob.digest.clone(), blob.size) {
+                    None => planned.push(blob.clone()),
+                    Some(size) if size == blob.size => {}
+                    Some(size) => return Err(two_sizes(manifest, blob, size)),
+                }
+            }
+        }
+        Ok(Self { manifests, blobs: planned, tag })
     }
 
     /// The blobs, each once, in the order of their first mention.
@@ -78,6 +95,13 @@ fn blobs(manifest: &Manifest, nondistributable: bool) -> impl Iterator<Item = &D
         let may_travel = nondistributable || !media_type::is_nondistributable(&child.media_type);
         !child.is_manifest() && may_travel
     })
+}
+
+fn two_sizes(manifest: &Manifest, blob: &Descriptor, size: u64) -> Error {
+    Error::Manifest {
+        what: format!("manifest {}", manifest.digest()),
+        reason: format!("{} has {} bytes here and {size} elsewhere", blob.digest, blob.size),
+    }
 }
 
 /// A true post-order: reversing a pre-order breaks where two indexes share a child.

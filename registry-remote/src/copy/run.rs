@@ -2,10 +2,11 @@
 
 use std::{future::Future, sync::Arc};
 
+use registry_name::Tag;
 use tokio::task::JoinSet;
 
 use super::{CopyEvent, CopyOptions, Plan, Report, watch::Watched};
-use crate::{Error, Sink, Source, Stored};
+use crate::{Descriptor, Error, Manifest, Sink, Source, Stored};
 
 pub(super) async fn run(
     plan: Plan,
@@ -22,7 +23,7 @@ pub(super) async fn run(
     // The largest first: what starts last should be short.
     let mut blobs = plan.blobs().to_vec();
     blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
-    let put = |blob: crate::Descriptor| {
+    let put = |blob: Descriptor| {
         let (source, sink) = (Arc::clone(&source), Arc::clone(sink));
         async move { sink.put_blob(&blob, &source).await.map(|stored| (blob, stored)) }
     };
@@ -32,12 +33,12 @@ pub(super) async fn run(
     })
     .await?;
     for wave in plan.waves() {
-        let put = |manifest: crate::Manifest| {
-            let sink = Arc::clone(sink);
+        let put = |manifest: Manifest| {
+            let (source, sink) = (Arc::clone(&source), Arc::clone(sink));
             let is_root = *manifest.digest() == report.root.digest;
             let tag = plan.tag().filter(|_| is_root).cloned();
             async move {
-                sink.put_manifest(&manifest, tag.as_ref()).await?;
+                put_manifest(sink.as_ref(), &manifest, tag.as_ref(), &source).await?;
                 Ok((manifest.descriptor().clone(), tag))
             }
         };
@@ -51,6 +52,21 @@ pub(super) async fn run(
     }
     sink.finish().await?;
     Ok(report)
+}
+
+/// Once more, where the sink finds out only now that it misses a blob which it said it had.
+async fn put_manifest(
+    sink: &dyn Sink,
+    manifest: &Manifest,
+    tag: Option<&Tag>,
+    source: &Arc<dyn Source>,
+) -> Result<(), Error> {
+    match sink.put_manifest(manifest, tag).await {
+        Err(error) if error.is_blob_unknown() && sink.repair(manifest, source).await? => {
+            sink.put_manifest(manifest, tag).await
+        }
+        result => result,
+    }
 }
 
 /// Does `work` for each item, up to `jobs` at a time on as many cores, and `then` for each result.

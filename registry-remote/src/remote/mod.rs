@@ -123,4 +123,8 @@ impl Sink for Remote {
     async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
         self.put_manifest_as(manifest, tag).await
     }
+
+    async fn repair(&self, manifest: &Manifest, source: &Arc<dyn Source>) -> Result<bool, Error> {
+        upload::repair(self, manifest, source).await.map(|()| true)
+    }
 }

@@ -15,7 +15,7 @@ use registry_transport::{Error as TransportError, ErrorKind};
 use url::Url;
 
 use super::Remote;
-use crate::{Descriptor, Error, Source, Stored, verified_blob};
+use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, verified_blob};
 
 /// Blobs up to this size are sent in the very request that begins their upload, bytes.
 const SINGLE_POST: u64 = 64 << 10;
@@ -31,26 +31,40 @@ pub(super) async fn put_blob(
     source: &Arc<dyn Source>,
 ) -> Result<Stored, Error> {
     let upload = Upload { remote, descriptor, source, unread: Arc::default() };
-    let mut begin = match upload.small().await? {
+    let begin = match upload.small().await? {
         Some(bytes) => Begin::With(bytes),
         None => Begin::Asking,
     };
-    let mut sessions = 1;
-    loop {
-        let location = match upload.begin(begin).await? {
-            Begun::Stored(stored) => return Ok(stored),
-            Begun::Session(location) => location,
-        };
-        match upload.fill(location).await? {
-            Filled::Stored => return Ok(Stored::Written),
-            Filled::Lost(error) if sessions == MAX_SESSIONS => return Err(upload.error(error)),
-            Filled::Lost(error) => {
-                tracing::info!(blob = %descriptor.digest, %error, "uploading from the start");
-            }
+    upload.run(begin).await
+}
+
+/// Sends the blobs of a manifest again that the registry does not have after all; where it claims
+/// to have every one of them, all.
+pub(super) async fn repair(
+    remote: &Remote,
+    manifest: &Manifest,
+    source: &Arc<dyn Source>,
+) -> Result<(), Error> {
+    let blobs = manifest.children().filter(|child| {
+        !child.is_manifest() && !media_type::is_nondistributable(&child.media_type)
+    });
+    let uploads: Vec<_> = blobs
+        .map(|descriptor| Upload { remote, descriptor, source, unread: Arc::default() })
+        .collect();
+    let mut missing = Vec::new();
+    for upload in &uploads {
+        if !upload.is_there().await? {
+            missing.push(upload);
         }
-        sessions += 1;
-        begin = Begin::Plain;
     }
+    if missing.is_empty() {
+        missing.extend(&uploads);
+    }
+    for upload in missing {
+        tracing::info!(blob = %upload.descriptor.digest, "the registry misses it; sending it again");
+        upload.run(Begin::Plain).await?;
+    }
+    Ok(())
 }
 
 /// One blob, its source and its target.
@@ -84,6 +98,26 @@ enum Filled {
 }
 
 impl Upload<'_> {
+    /// Session after session, until one is closed with the blob in place.
+    async fn run(&self, mut begin: Begin) -> Result<Stored, Error> {
+        let mut sessions = 1;
+        loop {
+            let location = match self.begin(begin).await? {
+                Begun::Stored(stored) => return Ok(stored),
+                Begun::Session(location) => location,
+            };
+            match self.fill(location).await? {
+                Filled::Stored => return Ok(Stored::Written),
+                Filled::Lost(error) if sessions == MAX_SESSIONS => return Err(self.error(error)),
+                Filled::Lost(error) => {
+                    tracing::info!(blob = %self.descriptor.digest, %error, "uploading from the start");
+                }
+            }
+            sessions += 1;
+            begin = Begin::Plain;
+        }
+    }
+
     /// The verified bytes of a small blob, where the registry may take it in one request and
     /// cannot mount it.
     async fn small(&self) -> Result<Option<Bytes>, Error> {

@@ -32,7 +32,7 @@ fn digest(text: &str) -> Digest {
 fn plan(root: &Manifest, others: &[&Manifest]) -> Plan {
     let all = others.iter().copied().chain([root]);
     let manifests = all.map(|manifest| (manifest.digest().clone(), manifest.clone())).collect();
-    Plan::new(Graph { root: root.digest().clone(), manifests }, None, false)
+    Plan::new(Graph { root: root.digest().clone(), manifests }, None, false).unwrap()
 }
 
 fn position(plan: &Plan, manifest: &Manifest) -> usize {
@@ -104,7 +104,8 @@ fn g08_layers_that_may_not_be_handed_on_stay_out_unless_asked_for() {
     for (nondistributable, blobs) in [(false, 1), (true, 2)] {
         let manifests = HashMap::from([(root.digest().clone(), root.clone())]);
         let graph = Graph { root: root.digest().clone(), manifests };
-        assert_eq!(Plan::new(graph, None, nondistributable).blobs().len(), blobs);
+        let plan = Plan::new(graph, None, nondistributable).unwrap();
+        assert_eq!(plan.blobs().len(), blobs);
     }
 }
 
@@ -114,4 +115,17 @@ fn an_entry_that_is_a_plain_blob_travels_as_one() {
     let text = format!(r#"{{"schemaVersion":2,"manifests":[{blob}]}}"#);
     let root = Manifest::new(text, Some(media_type::OCI_INDEX), "test").unwrap();
     assert_eq!(plan(&root, &[]).blobs().len(), 1);
+}
+
+#[test]
+fn i12_one_blob_of_two_sizes_is_refused_before_anything_moves() {
+    let layer = entry(media_type::OCI_LAYER_GZIP, &digest("layer"));
+    let other = layer.replace(r#""size":1"#, r#""size":2"#);
+    let config = entry(media_type::OCI_CONFIG, &digest("config"));
+    let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer},{other}]}}"#);
+    let root = Manifest::new(text, None, "test").unwrap();
+    let manifests = HashMap::from([(root.digest().clone(), root.clone())]);
+    let graph = Graph { root: root.digest().clone(), manifests };
+    let error = Plan::new(graph, None, false).unwrap_err();
+    assert!(error.to_string().contains("2 bytes here and 1 elsewhere"), "{error}");
 }
