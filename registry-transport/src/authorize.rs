@@ -18,8 +18,9 @@ use self::step::{Answered, Step, next_step, widened};
 use crate::challenge::Challenge;
 use crate::error::{Error, ErrorKind};
 use crate::follow::{HOPS, Outgoing, follow};
-use crate::origin::Home;
+use crate::origin::{Home, Origin};
 use crate::realm::{Trust, judge_realm};
+use crate::redact::RedactedUrl;
 use crate::request::{Request, is_expected};
 use crate::response::Response;
 use crate::token::{Exchange, Key, Token, exchange};
@@ -36,6 +37,8 @@ pub(crate) struct Session<'a> {
     /// What the registry wants to see; nothing yet means that it is asked without.
     demand: Option<Demand>,
     answered: Answered,
+    /// The token endpoint that a credential was kept from.
+    withheld_from: Option<String>,
 }
 
 /// What a registry wants to see.
@@ -49,8 +52,8 @@ pub(crate) enum Demand {
 #[derive(Debug)]
 enum Proof {
     Nothing,
-    /// A credential as it is: Basic, or a registry token.
-    Credential,
+    /// A credential as it is (Basic, or a registry token), by its fingerprint.
+    Credential(u64),
     Token {
         token: Token,
         key: Key,
@@ -68,7 +71,18 @@ impl<'a> Session<'a> {
             scopes: request.scopes.clone(),
             demand: inner.memory.demand(&request.registry),
             answered: Answered::default(),
+            withheld_from: None,
         }
+    }
+
+    /// What to say when a credential was kept from a token endpoint that it would have helped with.
+    fn withheld(&self) -> Option<String> {
+        let host = self.withheld_from.as_ref()?;
+        Some(format!(
+            "the credential for {} was not sent to its token endpoint at {host}; \
+             trust that host as a token realm to allow it",
+            self.request.registry
+        ))
     }
 
     /// Whether an error was answered by the registry's own origin.
@@ -93,34 +107,45 @@ pub(crate) async fn authorize(inner: &Inner, session: &mut Session<'_>) -> Resul
         }
         let lines = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = Challenge::parse_all(lines.map(HeaderValue::as_bytes));
-        let best = Challenge::best(&challenges);
-        let suggested = best.and_then(|challenge| challenge.parameter("scope")).unwrap_or_default();
+        let Some(best) = Challenge::best(&challenges) else {
+            return Err(unauthorized(inner, response, session, &proof)
+                .await
+                .with_kind(ErrorKind::NoChallenge));
+        };
+        let demand = demand(session, &response, best)?;
+        inner.memory.remember(&session.request.registry, demand.clone());
+        let suggested = best.parameter("scope").unwrap_or_default();
         let wider = widened(&session.scopes, suggested, &session.request.scopes, &session.resource);
-        match next_step(&mut session.answered, &proof, best.is_some(), wider.is_some()) {
-            Step::Answer | Step::Refresh => {}
-            Step::Widen => session.scopes = wider.unwrap_or_default(),
-            Step::GiveUp => return Err(unauthorized(inner, response, session, &proof, best).await),
-        }
-        if let Some(best) = best {
-            let demand = demand(session, &response, best)?;
-            inner.memory.remember(&session.request.registry, demand.clone());
-            session.demand = Some(demand);
-            if session.scopes.is_empty() {
-                // The caller did not say what it needs, so the registry's word is taken, within limits.
-                session.scopes =
-                    widened(&session.scopes, suggested, &session.scopes, &session.resource)
-                        .unwrap_or_default();
-            }
-        }
+        let step = next_step(&mut session.answered, &proof, wider.is_some());
+        session.demand = Some(demand);
         match &proof {
-            Proof::Token { token, key, remembered: true } => {
-                inner.memory.tokens.forget(key, token).await;
-            }
-            Proof::Credential => inner.memory.forget_credential(&session.resource),
-            _ => {}
+            Proof::Token { token, key, .. } => inner.memory.tokens.forget(key, token).await,
+            Proof::Credential(_) => inner.memory.forget_credential(&session.resource),
+            Proof::Nothing => {}
+        }
+        if step == Step::GiveUp || !has_another(inner, session, &proof).await? {
+            return Err(unauthorized(inner, response, session, &proof).await);
+        }
+        if step == Step::Widen || session.scopes.is_empty() {
+            // A caller that did not say what it needs takes the registry's word, within limits.
+            session.scopes = wider.unwrap_or_default();
         }
         response.discard().await;
     }
+}
+
+/// Whether there is anything to show that was not shown already: the same password is not sent twice.
+async fn has_another(inner: &Inner, session: &Session<'_>, shown: &Proof) -> Result<bool, Error> {
+    if matches!(session.demand, Some(Demand::Bearer { .. }))
+        && !matches!(shown, Proof::Credential(_))
+    {
+        return Ok(true);
+    }
+    let (credential, who) = inner.memory.credential(&*inner.keychain, &session.resource).await?;
+    Ok(match (&session.demand, credential) {
+        (Some(Demand::Basic), Credential::Anonymous | Credential::IdentityToken(_)) => false,
+        _ => !matches!(shown, Proof::Credential(before) if *before == who),
+    })
 }
 
 async fn send(
@@ -151,62 +176,71 @@ async fn prove(
     session: &mut Session<'_>,
     headers: &mut HeaderMap,
 ) -> Result<Proof, Error> {
-    let Some(demand) = &session.demand else { return Ok(Proof::Nothing) };
-    if let Demand::Bearer { realm, .. } = demand {
-        inner.settle(&mut session.home, realm).await;
+    let Some(demand) = session.demand.clone() else { return Ok(Proof::Nothing) };
+    if Origin::of(&session.url).as_ref() != Some(&session.home.origin) {
+        return Ok(Proof::Nothing);
     }
     let (credential, who) = inner.memory.credential(&*inner.keychain, &session.resource).await?;
-    let (mut value, proof) = match (demand, &credential) {
-        (_, Credential::RegistryToken(token)) => (bearer(token.expose())?, Proof::Credential),
+    let (value, proof) = match (demand, &credential) {
+        (_, Credential::RegistryToken(token)) => (bearer(token.expose())?, Proof::Credential(who)),
         (Demand::Basic, Credential::Basic { username, password }) => {
-            (basic(username, password.expose())?, Proof::Credential)
+            (basic(username, password.expose())?, Proof::Credential(who))
         }
         (Demand::Basic, _) => return Ok(Proof::Nothing),
         (Demand::Bearer { realm, service }, _) => {
             let (token, key, remembered) =
-                token(inner, session, realm, service.as_deref(), &credential, who).await?;
+                token(inner, session, &realm, service, &credential, who).await?;
             (bearer(token.secret.expose())?, Proof::Token { token, key, remembered })
         }
     };
-    value.set_sensitive(true);
     headers.insert(AUTHORIZATION, value);
     Ok(proof)
 }
 
+/// A token for the scopes of the session: remembered, or fetched with as much of the credential as the realm may see.
 async fn token(
     inner: &Inner,
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     realm: &Url,
-    service: Option<&str>,
+    service: Option<String>,
     credential: &Credential,
     who: u64,
 ) -> Result<(Token, Key, bool), Error> {
-    let home = &session.home;
-    let (credential, who) = match judge_realm(&session.request.registry, home, &inner.hosts, realm)
-    {
+    inner.settle(&mut session.home, realm).await;
+    let registry = &session.request.registry;
+    let (credential, shown) = match judge_realm(registry, &session.home, &inner.hosts, realm) {
         Trust::Trusted => (credential, who),
         Trust::Anonymous => (&Credential::Anonymous, memory::NOBODY),
         Trust::Refused(refusal) => {
-            let realm = crate::RedactedUrl::from(realm);
+            let realm = RedactedUrl::from(realm);
             let what = format!("the registry's token endpoint {realm} is not asked: {refusal}");
             return Err(Error::new(ErrorKind::Refused, what)
                 .with_request(&session.request.method, &session.url));
         }
     };
-    let key = Key {
-        realm: realm.to_string(),
-        service: service.map(str::to_owned),
-        scopes: session.scopes.clone(),
-        who,
+    if shown != who {
+        session.withheld_from = Some(realm.host_str().unwrap_or_default().to_owned());
+    }
+    let scopes = session.scopes.clone();
+    let key = Key { realm: realm.to_string(), service, scopes, who: shown };
+    let ask = Exchange {
+        realm,
+        service: key.service.as_deref(),
+        scopes: &key.scopes,
+        credential,
+        registry: &session.home,
     };
-    let ask = Exchange { realm, service, scopes: &session.scopes, credential, registry: home };
-    let fetch = exchange(inner, ask);
-    match inner.memory.tokens.get(&key, || inner.clock.now(), fetch).await {
+    match inner.memory.tokens.get(&key, || inner.clock.now(), exchange(inner, ask)).await {
         Ok((token, remembered)) => Ok((token, key, remembered)),
-        Err(error) => Err(match withheld(inner, session) {
-            Some(hint) if error.kind() == ErrorKind::TokenRefused => error.with_hint(hint),
-            _ => error,
-        }),
+        Err(error) if error.kind() == ErrorKind::TokenRefused => {
+            // The keychain may have something better next time.
+            inner.memory.forget_credential(&session.resource);
+            Err(match session.withheld() {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            })
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -235,35 +269,18 @@ async fn unauthorized(
     response: Response,
     session: &Session<'_>,
     proof: &Proof,
-    best: Option<&Challenge>,
 ) -> Error {
     let error = response.into_error(inner.clock.time_of_day()).await;
-    match (proof, best) {
-        (_, None) => error.with_kind(ErrorKind::NoChallenge).with_hint(
-            "the registry asks for an authentication that is not supported, or does not say which",
-        ),
-        (Proof::Nothing, _) => {
+    match (&session.demand, proof, session.withheld()) {
+        (_, _, Some(hint)) => error.with_hint(hint),
+        (Some(_), Proof::Nothing, None) => {
             error.with_hint(format!("no credential for {}; log in", session.request.registry))
         }
-        _ => match withheld(inner, session) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        },
+        (None, Proof::Nothing, None) => error.with_hint(
+            "the registry asks for an authentication that is not supported, or does not say which",
+        ),
+        _ => error,
     }
-}
-
-/// What to say when a credential was kept from a token endpoint that it would have helped with.
-fn withheld(inner: &Inner, session: &Session<'_>) -> Option<String> {
-    let Some(Demand::Bearer { realm, .. }) = &session.demand else { return None };
-    let registry = &session.request.registry;
-    let trust = judge_realm(registry, &session.home, &inner.hosts, realm);
-    let host = realm.host_str().unwrap_or_default();
-    (trust == Trust::Anonymous && inner.memory.has_credential(&session.resource)).then(|| {
-        format!(
-            "the credential for {registry} was not sent to its token endpoint at {host}; \
-             trust that host as a token realm to allow it"
-        )
-    })
 }
 
 /// A 401 of a server that a registry redirected to: our secrets are not for it.

@@ -8,6 +8,7 @@ mod classify;
 mod error;
 mod reqwest;
 mod resolve;
+mod tls;
 
 use std::fmt;
 use std::pin::Pin;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use registry_authn::{Credential, Keychain, Resource};
+use registry_authn::{Anonymous, Authenticator, Credential, Keychain, Resource};
 use registry_name::Registry;
 
 use super::Demand;
@@ -19,11 +19,14 @@ pub(crate) const NOBODY: u64 = 0;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     demands: Mutex<HashMap<Registry, Demand>>,
-    credentials: Mutex<HashMap<Resource, (Credential, u64)>>,
+    authenticators: Mutex<HashMap<Resource, Arc<Found>>>,
     pub(crate) tokens: Cache,
     /// Keyed at random for each transport, so that a fingerprint says nothing about the credential.
     fingerprints: RandomState,
 }
+
+/// Who answers for a resource, once the keychain was asked. Whoever holds the lock asks: a keychain may start a program.
+type Found = tokio::sync::Mutex<Option<Arc<dyn Authenticator>>>;
 
 impl Memory {
     /// What the registry wanted last time.
@@ -38,47 +41,36 @@ impl Memory {
             .insert(registry.clone(), demand);
     }
 
-    /// The credential for a resource, with a fingerprint that tells it from others. The keychain is asked once, and again
-    /// after a credential was refused.
+    /// The credential for a resource now, with a fingerprint that tells it from others. The keychain is asked once, and
+    /// again after a credential was refused; its authenticator is asked every time, since it may renew what it gives.
     pub(crate) async fn credential(
         &self,
         keychain: &dyn Keychain,
         resource: &Resource,
     ) -> Result<(Credential, u64), Error> {
-        {
-            let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = credentials.get(resource) {
-                return Ok(known.clone());
-            }
-        }
-        let failed = |cause: registry_authn::Error| {
-            let hint = cause.hint().map(str::to_owned);
-            let error = Error::new(ErrorKind::Credential, format!("no credential for {resource}"))
-                .with_cause(cause);
-            match hint {
-                Some(hint) => error.with_hint(hint),
-                None => error,
-            }
+        let found = {
+            let mut all = self.authenticators.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(resource.clone()).or_default())
         };
-        let credential = match keychain.resolve(resource).await.map_err(failed)? {
-            Some(authenticator) => authenticator.credential().await.map_err(failed)?,
-            None => Credential::Anonymous,
+        let mut found = found.lock().await;
+        let authenticator = if let Some(authenticator) = &*found {
+            Arc::clone(authenticator)
+        } else {
+            let answer =
+                keychain.resolve(resource).await.map_err(|cause| broken(resource, cause))?;
+            let authenticator = answer.unwrap_or_else(|| Arc::new(Anonymous));
+            Arc::clone(found.insert(authenticator))
         };
-        let known = (credential.clone(), self.fingerprint(&credential));
-        let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        credentials.insert(resource.clone(), known.clone());
-        Ok(known)
-    }
-
-    /// Whether there is more than "as anybody" for a resource.
-    pub(crate) fn has_credential(&self, resource: &Resource) -> bool {
-        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        credentials.get(resource).is_some_and(|(_, who)| *who != NOBODY)
+        drop(found);
+        let credential =
+            authenticator.credential().await.map_err(|cause| broken(resource, cause))?;
+        let fingerprint = self.fingerprint(&credential);
+        Ok((credential, fingerprint))
     }
 
     /// The keychain is asked again next time: it may have something newer than what was refused.
     pub(crate) fn forget_credential(&self, resource: &Resource) {
-        self.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(resource);
+        self.authenticators.lock().unwrap_or_else(PoisonError::into_inner).remove(resource);
     }
 
     fn fingerprint(&self, credential: &Credential) -> u64 {
@@ -91,5 +83,15 @@ impl Memory {
             _ => return NOBODY,
         };
         print.max(NOBODY + 1)
+    }
+}
+
+fn broken(resource: &Resource, cause: registry_authn::Error) -> Error {
+    let hint = cause.hint().map(str::to_owned);
+    let error = Error::new(ErrorKind::Credential, format!("no credential for {resource}"));
+    let error = error.with_cause(cause);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
 }

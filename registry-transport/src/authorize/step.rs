@@ -25,18 +25,20 @@ pub(crate) enum Step {
 }
 
 /// At most one answer to a challenge and one refresh (or one wider token) per request, whatever the server says.
-pub(super) fn next_step(answered: &mut Answered, proof: &Proof, usable: bool, wider: bool) -> Step {
-    let stale = matches!(proof, Proof::Token { remembered: true, .. } | Proof::Credential);
+pub(super) fn next_step(answered: &mut Answered, proof: &Proof, wider: bool) -> Step {
     match proof {
-        Proof::Nothing if usable && !answered.challenge => {
+        Proof::Nothing if !answered.challenge => {
             answered.challenge = true;
             Step::Answer
         }
-        Proof::Token { .. } if usable && wider && !answered.refresh => {
+        Proof::Token { .. } if wider && !answered.refresh => {
             answered.refresh = true;
             Step::Widen
         }
-        _ if stale && usable && !answered.refresh && !answered.challenge => {
+        // What was just fetched in answer to a challenge has not expired.
+        Proof::Token { remembered: true, .. } | Proof::Credential(_)
+            if !answered.refresh && !answered.challenge =>
+        {
             answered.refresh = true;
             Step::Refresh
         }
@@ -117,12 +119,11 @@ mod tests {
     fn a_request_is_answered_once_and_refreshed_once() {
         // A01
         let mut answered = Answered::default();
-        assert_eq!(next_step(&mut answered, &Proof::Nothing, false, false), Step::GiveUp);
-        assert_eq!(next_step(&mut answered, &Proof::Nothing, true, false), Step::Answer);
-        assert_eq!(next_step(&mut answered, &Proof::Nothing, true, false), Step::GiveUp);
-        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::GiveUp);
+        assert_eq!(next_step(&mut answered, &Proof::Nothing, false), Step::Answer);
+        assert_eq!(next_step(&mut answered, &Proof::Nothing, true), Step::GiveUp);
+        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::GiveUp);
         let mut answered = Answered::default();
-        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::Refresh);
-        assert_eq!(next_step(&mut answered, &Proof::Credential, true, false), Step::GiveUp);
+        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::Refresh);
+        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::GiveUp);
     }
 }

@@ -13,8 +13,9 @@ use url::Url;
 
 use super::classify::{body_error, request_error};
 use super::resolve::Resolver;
+use super::tls::Roots;
 use super::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, Route};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::origin::is_private_host;
 
 /// How connections are made.
@@ -28,9 +29,8 @@ pub(crate) struct Connect {
 
 /// Sends requests through reqwest. A client is built for each way to connect when it is first needed.
 pub(crate) struct Reqwest {
-    connect: Connect,
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    roots: Vec<reqwest::Certificate>,
+    deadline: Duration,
+    roots: Roots,
     clients: Mutex<HashMap<Way, Client>>,
 }
 
@@ -46,11 +46,10 @@ struct Way {
 const IDLE_PER_HOST: usize = 8;
 
 impl Reqwest {
-    pub(crate) fn new(connect: Connect) -> Result<Self, Error> {
+    pub(crate) fn new(connect: &Connect) -> Result<Self, Error> {
         Ok(Self {
-            #[cfg(any(feature = "rustls", feature = "native-tls"))]
-            roots: certificates(&connect)?,
-            connect,
+            deadline: connect.deadline,
+            roots: Roots::read(&connect.certificates)?,
             clients: Mutex::new(HashMap::new()),
         })
     }
@@ -63,25 +62,11 @@ impl Reqwest {
             return Ok(client.clone());
         }
         let client = self
-            .build(way)
+            .roots
+            .build(|| self.builder(way))
             .map_err(|error| HttpError::new(HttpErrorKind::Unsupported).with_cause(error))?;
         clients.insert(way, client.clone());
         Ok(client)
-    }
-
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    fn build(&self, way: Way) -> reqwest::Result<Client> {
-        let with_roots = || self.builder(way).tls_certs_merge(self.roots.iter().cloned());
-        with_roots().build().or_else(|error| {
-            // A machine without certificates still talks to registries over plain HTTP, and to those whose authority
-            // was configured; any other certificate is refused in the handshake.
-            self.builder(way).tls_certs_only(self.roots.iter().cloned()).build().map_err(|_| error)
-        })
-    }
-
-    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-    fn build(&self, way: Way) -> reqwest::Result<Client> {
-        self.builder(way).build()
     }
 
     fn builder(&self, way: Way) -> ClientBuilder {
@@ -96,18 +81,13 @@ impl Reqwest {
             .no_deflate()
             .no_hickory_dns()
             .dns_resolver(Resolver { public_only: way.route.public_only })
-            .connect_timeout(self.connect.deadline)
+            .connect_timeout(self.deadline)
             .pool_max_idle_per_host(IDLE_PER_HOST);
         if way.direct {
             builder = builder.no_proxy();
         }
         if way.route.bulk {
             builder = builder.http1_only();
-        }
-        // With both in the program reqwest would take the other one.
-        #[cfg(feature = "rustls")]
-        {
-            builder = builder.tls_backend_rustls();
         }
         builder
     }
@@ -145,25 +125,8 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn certificates(connect: &Connect) -> Result<Vec<reqwest::Certificate>, Error> {
-    let mut roots = Vec::new();
-    for pem in &connect.certificates {
-        let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-        let found = reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| {
-            Error::new(ErrorKind::Config, "the configured CA certificates are not PEM")
-                .with_cause(cause)
-        })?;
-        if found.is_empty() {
-            return Err(Error::new(ErrorKind::Config, "the configured CA certificates hold none"));
-        }
-        roots.extend(found);
-    }
-    Ok(roots)
-}
-
 impl fmt::Debug for Reqwest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reqwest").field("connect", &self.connect.deadline).finish_non_exhaustive()
+        f.debug_struct("Reqwest").field("connect", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -76,3 +76,30 @@ impl fmt::Display for ResolveError {
 }
 
 impl std::error::Error for ResolveError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_is_refused_where_only_public_ones_are_wanted() {
+        // R07
+        let resolve = |public_only| Resolver { public_only }.resolve("localhost".parse().unwrap());
+        let Err(error) = resolve(true).await else { panic!("localhost passed for public") };
+        assert!(matches!(error.downcast_ref(), Some(ResolveError::Private)), "{error}");
+        assert!(resolve(false).await.is_ok_and(|mut addresses| addresses.next().is_some()));
+        assert!(has_private_address("localhost").await);
+    }
+
+    #[test]
+    fn a_failing_name_server_is_told_from_a_missing_name() {
+        // E12
+        for (text, want) in [
+            ("failed to lookup address information: Temporary failure in name resolution", true),
+            ("failed to lookup address information: Name or service not known", false),
+        ] {
+            assert_eq!(is_temporary(&io::Error::other(text)), want, "{text}");
+        }
+        assert!(is_temporary(&io::Error::from_raw_os_error(11002)));
+    }
+}

@@ -137,3 +137,6 @@ impl Key {
         self.realm == other.realm && self.service == other.service && self.who == other.who
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ impl Builder {
     pub fn build(self) -> Result<Transport, Error> {
         let service = match self.service {
             Some(service) => service,
-            None => Arc::new(Reqwest::new(Connect {
+            None => Arc::new(Reqwest::new(&Connect {
                 deadline: self.deadlines.connect,
                 certificates: self.hosts.certificates().to_vec(),
             })?),

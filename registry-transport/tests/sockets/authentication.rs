@@ -117,6 +117,21 @@ async fn a24_a_wrong_password_is_sent_once() {
 }
 
 #[tokio::test]
+async fn a_wrong_basic_password_is_sent_once_and_without_one_nothing_is_sent_twice() {
+    let right = Access::Basic { user: USER.into(), password: "another password".into() };
+    let world = World::logged_in([("A", guarded(right.clone()))]);
+    for requests in [2, 3] {
+        let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        assert_eq!(world.count("A"), requests);
+    }
+    let world = World::new([("A", guarded(right))]);
+    let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+    assert_eq!((error.kind(), world.count("A")), (ErrorKind::Unauthorized, 1));
+    assert!(error.hint().unwrap().contains("log in"));
+}
+
+#[tokio::test]
 async fn a08_a_credential_is_not_sent_to_a_token_endpoint_of_somebody_else() {
     // `localhost` is another host than `127.0.0.1`, whatever it resolves to.
     let scripts = |login: bool| {
