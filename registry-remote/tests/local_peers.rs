@@ -84,7 +84,7 @@ async fn we_read_what_skopeo_writes() {
     assert_eq!(archive.manifest(&by_tag("v2")).await.unwrap().digest(), &root);
     assert_eq!(read_all(&archive, &root).await.unwrap(), 6);
 
-    // A docker archive of skopeo's holds no Zstandard.
+    // Uncompressed layers are stored as they are.
     let plain = scratch.path().join("plain");
     let sample = registry_faults::sample::large(&plain, "v1", 3, 64 * KIB).unwrap();
     let source = Layout::open(&plain).await.unwrap();
@@ -103,4 +103,74 @@ async fn we_read_what_skopeo_writes() {
     };
     assert_eq!(layers(&ours), layers(&theirs));
     assert_eq!(read_all(&archive, ours.digest()).await.unwrap(), 5);
+}
+
+/// Runs a program of `cargo xtask peers`, and answers what it printed. It takes nothing from, and
+/// leaves nothing in, the user's own configuration.
+fn run(name: &str, home: &Path, arguments: &[&str]) -> Option<String> {
+    let Some(program) = peers::find(name) else {
+        skip!("{name} is not installed");
+        return None;
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env("HOME", home).env("DOCKER_CONFIG", home).env("NO_PROXY", "*");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} {arguments:?}: {said}");
+    Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+#[tokio::test]
+async fn regctl_reads_the_layouts_that_we_write_and_we_what_it_adds_to_them() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, root) = real_index(scratch.path()).await;
+    let directory = scratch.path().join("layout");
+    let layout = Arc::new(Layout::create(&directory));
+    transfer(source, &by_tag("multi"), layout.clone(), Some("v1")).await.unwrap();
+    let place = |tag: &str| format!("ocidir://{}:{tag}", directory.display());
+    let regctl = |arguments: &[&str]| run("regctl", scratch.path(), arguments);
+    let Some(digest) = regctl(&["image", "digest", &place("v1")]) else { return };
+    assert_eq!(digest, root.to_string());
+    regctl(&["image", "copy", &place("v1"), &place("v2")]).unwrap();
+    assert_eq!(layout.manifest(&by_tag("v2")).await.unwrap().digest(), &root);
+    assert_eq!(layout.tags().await.unwrap().len(), 2);
+    assert_eq!(read_all(layout.as_ref(), &root).await.unwrap(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crane_takes_our_layouts_and_archives_and_we_take_its_tarballs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, root) = real_image(scratch.path()).await;
+    let config = source.manifest(&root.clone().into()).await.unwrap();
+    let config = config.config().unwrap().digest.clone();
+    let directory = scratch.path().join("layout");
+    let layout = Arc::new(Layout::create(&directory));
+    transfer(source, &by_tag("v1"), layout, Some("v1")).await.unwrap();
+
+    let running = registry_serve::Registry::builder().spawn().await.unwrap();
+    let image = format!("{}/team/app:v1", running.host());
+    let crane = |arguments: &[&str]| run("crane", scratch.path(), arguments);
+    let Some(pushed) = crane(&["push", directory.to_str().unwrap(), &image]) else { return };
+    assert!(pushed.ends_with(root.as_str()), "{pushed}");
+
+    // Uncompressed layers are what every reader takes.
+    let plain = scratch.path().join("plain");
+    registry_faults::sample::large(&plain, "v1", 2, 64 * KIB).unwrap();
+    let plain = Arc::new(Layout::open(plain).await.unwrap());
+    let tarball = scratch.path().join("docker.tar");
+    let name = Some("team/app:v1".parse().unwrap());
+    let writer = Arc::new(ArchiveWriter::new(&tarball, ArchiveKind::Docker, name));
+    transfer(plain, &by_tag("v1"), writer, None).await.unwrap();
+    crane(&["validate", "--tarball", tarball.to_str().unwrap()]).unwrap();
+
+    for format in ["tarball", "legacy"] {
+        let path = scratch.path().join(format!("{format}.tar"));
+        crane(&["pull", "--format", format, &image, path.to_str().unwrap()]).unwrap();
+        let archive = ArchiveSource::open(&path).await.unwrap();
+        assert_eq!(archive.kind(), ArchiveKind::Docker);
+        let ours = archive.manifest(&by_tag("v1")).await.unwrap();
+        assert_eq!(archive.image(&image.parse().unwrap()).unwrap().digest(), Some(ours.digest()));
+        assert_eq!(ours.config().unwrap().digest, config, "{format}");
+        assert_eq!(read_all(&archive, ours.digest()).await.unwrap(), 6);
+    }
 }
