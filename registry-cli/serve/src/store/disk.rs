@@ -280,3 +280,6 @@ impl Store for Disk {
         Ok(Some(tags))
     }
 }
+
+#[cfg(test)]
+mod tests;

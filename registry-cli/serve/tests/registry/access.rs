@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use registry_serve::{Access, Bearer, Registry, Users};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Answer, Client, both_with, error, sha256};
 
@@ -82,13 +83,25 @@ async fn who_is_not_let_in_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_push_is_answered_although_its_body_is_on_the_way() {
+async fn a_refused_push_leaves_the_connection_usable() {
     both_with(
         |builder| builder.auth(Access::basic(USERS)),
         async |client| {
+            let mut stream = client.connect().await;
             let target = format!("/v2/a/blobs/uploads/?digest={}", sha256("x"));
-            let answer = client.send("POST", &target, &[], vec![b'x'; 4 << 20]).await;
-            assert_eq!(answer.status, 401);
+            let head = client.head("POST", &target, &[], Some(4 << 20));
+            let head = head.replace("Connection: close", "Connection: keep-alive");
+            stream.write_all(head.as_bytes()).await.expect("head");
+            for _ in 0..64 {
+                stream.write_all(&[b'x'; 65536]).await.expect("a part of the body");
+                tokio::task::yield_now().await;
+            }
+            let next = client.head("GET", "/healthz", &[], Some(0));
+            stream.write_all(next.as_bytes()).await.expect("another request");
+            let mut both = String::new();
+            stream.read_to_string(&mut both).await.expect("two answers");
+            let status: Vec<&str> = both.split("HTTP/1.1 ").skip(1).map(|one| &one[..3]).collect();
+            assert_eq!(status, ["401", "200"], "{both}");
         },
     )
     .await;

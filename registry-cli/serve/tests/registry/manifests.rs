@@ -1,6 +1,10 @@
 //! Pushing and deleting manifests and tags.
 
-use crate::client::{OCI_INDEX, OCI_MANIFEST, both, both_with, error, image, sha256, sha512};
+use tokio::io::AsyncWriteExt;
+
+use crate::client::{
+    Answer, OCI_INDEX, OCI_MANIFEST, both, both_with, error, image, sha256, sha512,
+};
 
 #[tokio::test]
 async fn an_image_needs_its_blobs_and_an_index_does_not_need_its_manifests() {
@@ -143,12 +147,17 @@ async fn a_manifest_has_a_limit() {
             client.push_manifest("a", "v1", &fits).await;
             let answer = client.send("PUT", "/v2/a/manifests/v2", &[], fits.clone() + " ").await;
             assert_eq!(answer.status, 413, "{answer:?}");
-            // Without Content-Length, and far beyond what the registry would hold.
-            let mut stream = client.connect().await;
-            let head = client.head("PUT", "/v2/a/manifests/v2", &[], None);
-            let chunk = format!("{head}F4240\r\n{}\r\n0\r\n\r\n", "z".repeat(1_000_000));
-            tokio::io::AsyncWriteExt::write_all(&mut stream, chunk.as_bytes()).await.expect("sent");
-            assert_eq!(crate::client::Answer::read(&mut stream).await.status, 413);
+            // Without Content-Length: one byte beyond, and far beyond.
+            for length in [1001, 1_000_000] {
+                let mut stream = client.connect().await;
+                let head = client.head("PUT", "/v2/a/manifests/v2", &[], None);
+                let body = format!(
+                    "{length:x}\r\n{}\r\n0\r\n\r\n",
+                    fits.clone() + &" ".repeat(length - 1000)
+                );
+                stream.write_all((head + &body).as_bytes()).await.expect("sent");
+                assert_eq!(Answer::read(&mut stream).await.status, 413, "{length}");
+            }
         },
     )
     .await;
