@@ -40,6 +40,8 @@ struct Way {
     route: Route,
     /// Past any proxy: this machine is never reached through one.
     direct: bool,
+    /// With certificates, which take a while to load.
+    tls: bool,
 }
 
 /// Idle connections to keep per host; more than our own parallelism is a waste of both sides.
@@ -55,15 +57,16 @@ impl Reqwest {
     }
 
     fn client(&self, url: &Url, route: Route) -> Result<Client, HttpError> {
+        let tls = url.scheme() == "https";
         let bulk = route.bulk && cfg!(feature = "http2");
-        let way = Way { route: Route { bulk, ..route }, direct: is_this_machine(url) };
+        let way = Way { route: Route { bulk, ..route }, direct: is_this_machine(url), tls };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&way) {
             return Ok(client.clone());
         }
         let client = self
             .roots
-            .build(|| self.builder(way))
+            .build(tls, || self.builder(way))
             .map_err(|error| HttpError::new(HttpErrorKind::Unsupported).with_cause(error))?;
         clients.insert(way, client.clone());
         Ok(client)

@@ -33,13 +33,20 @@ impl Roots {
         Ok(Self(roots))
     }
 
-    /// Finishes a client. A machine without certificates still talks to registries over plain HTTP, and to those whose
+    /// Finishes a client, with certificates if it needs any. A machine without certificates still talks to registries over plain HTTP, and to those whose
     /// authority was configured; any other certificate is refused in the handshake.
-    pub(super) fn build(&self, builder: impl Fn() -> ClientBuilder) -> reqwest::Result<Client> {
+    pub(super) fn build(
+        &self,
+        tls: bool,
+        builder: impl Fn() -> ClientBuilder,
+    ) -> reqwest::Result<Client> {
         let roots = || self.0.iter().cloned();
         // With both backends in the program reqwest would take the other one.
         #[cfg(feature = "rustls")]
         let builder = || builder().tls_backend_rustls();
+        if !tls {
+            return builder().tls_certs_only([]).build();
+        }
         builder()
             .tls_certs_merge(roots())
             .build()
@@ -58,7 +65,11 @@ impl Roots {
     }
 
     #[allow(clippy::unused_self, reason = "the same call with and without TLS")]
-    pub(super) fn build(&self, builder: impl Fn() -> ClientBuilder) -> reqwest::Result<Client> {
+    pub(super) fn build(
+        &self,
+        _: bool,
+        builder: impl Fn() -> ClientBuilder,
+    ) -> reqwest::Result<Client> {
         builder().build()
     }
 }
