@@ -93,7 +93,7 @@ async fn a_refused_push_leaves_the_connection_usable() {
             let head = head.replace("Connection: close", "Connection: keep-alive");
             stream.write_all(head.as_bytes()).await.expect("head");
             for _ in 0..64 {
-                stream.write_all(&[b'x'; 65536]).await.expect("a part of the body");
+                stream.write_all(&vec![b'x'; 65536]).await.expect("a part of the body");
                 tokio::task::yield_now().await;
             }
             let next = client.head("GET", "/healthz", &[], Some(0));
