@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use registry_faults::origin::{End, Reply, Script, on};
 use registry_faults::registry::{Access, Registry};
 use registry_transport::ErrorKind;
@@ -67,21 +69,22 @@ async fn a16_ten_callers_make_one_token_request() {
 async fn nine_callers_make_one_token_request_after_the_first_caller_went_away() {
     let held = token_server().rule(on("GET", "/token").times(1, Reply::new(200).unsaid(End::Hold)));
     let world = World::logged_in([("A", guarded(access())), ("T", held)]);
-    let call = || {
+    let first = tokio::spawn({
         let (transport, request) = (world.transport.clone(), world.get(TAGS));
-        tokio::spawn(async move { transport.send(request).await.map(|answer| answer.status()) })
-    };
-    let first = call();
+        async move { transport.send(request).await.map(|_| ()) }
+    });
     while world.count("T") < 1 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let others: Vec<_> = (0..9).map(|_| call()).collect();
-    while world.count("A") < 10 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    let mut others: Vec<_> =
+        (0..9).map(|_| Box::pin(world.transport.send(world.get(TAGS)))).collect();
+    // By now it is known that a token is needed: each of them gets as far as to wait for the first one's.
+    for other in &mut others {
+        assert!(other.as_mut().now_or_never().is_none());
     }
     first.abort();
-    for caller in others {
-        assert!(caller.await.unwrap().unwrap().is_success());
+    for answer in join_all(others).await {
+        assert!(answer.unwrap().status().is_success());
     }
     // the one that was given up, and one for all the others
     assert_eq!(world.count("T"), 2);
