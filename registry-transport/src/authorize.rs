@@ -206,9 +206,9 @@ async fn token(
     credential: &Credential,
     who: u64,
 ) -> Result<(Token, Key, bool), Error> {
-    inner.settle(&mut session.home, realm).await;
+    let home = inner.home_for(&mut session.home, realm).await;
     let registry = &session.request.registry;
-    let (credential, shown) = match judge_realm(registry, &session.home, &inner.hosts, realm) {
+    let (credential, shown) = match judge_realm(registry, &home, &inner.hosts, realm) {
         Trust::Trusted => (credential, who),
         Trust::Anonymous => (&Credential::Anonymous, memory::NOBODY),
         Trust::Refused(refusal) => {
@@ -228,7 +228,7 @@ async fn token(
         service: key.service.as_deref(),
         scopes: &key.scopes,
         credential,
-        registry: &session.home,
+        registry: &home,
     };
     match inner.memory.tokens.get(&key, || inner.clock.now(), exchange(inner, ask)).await {
         Ok((token, remembered)) => Ok((token, key, remembered)),

@@ -54,8 +54,8 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
     let mut at_home = true;
     let mut hops = 0;
     loop {
-        inner.settle(&mut outgoing.home, &url).await;
-        let verdict = judge(&outgoing.home, &url);
+        let home = inner.home_for(&mut outgoing.home, &url).await;
+        let verdict = judge(&home, &url);
         if let Verdict::Refuse(refusal) = verdict {
             return Err(refused(method, &outgoing.url, &url, refusal));
         }
@@ -65,7 +65,7 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
             let what = format!("the redirect to {to} would carry a secret to another origin");
             return Err(Error::new(ErrorKind::Refused, what).with_request(method, &outgoing.url));
         }
-        let response = call(inner, &outgoing, &url, at_home).await?;
+        let response = call(inner, &outgoing, &home, &url, at_home).await?;
         if outgoing.keep_redirects || !is_redirect(response.status()) {
             return Ok(response);
         }
@@ -94,7 +94,7 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
         inner.listeners.tell(&Event::Redirected {
             from: &RedactedUrl::from(&url),
             to: &RedactedUrl::from(&next),
-            cross_origin: judge(&outgoing.home, &next) != Verdict::Keep,
+            cross_origin: judge(&home, &next) != Verdict::Keep,
         });
         tracing::debug!(from = %RedactedUrl::from(&url), to = %RedactedUrl::from(&next), "redirect");
         // The body of a redirect is not read: dropping the response lets go of its connection.
@@ -130,12 +130,13 @@ fn dress(inner: &Inner, outgoing: &Outgoing<'_>, at_home: bool) -> HeaderMap {
 async fn call(
     inner: &Inner,
     outgoing: &Outgoing<'_>,
+    home: &Home,
     url: &Url,
     at_home: bool,
 ) -> Result<Response, Error> {
     let method = outgoing.method;
     let size = outgoing.body.size();
-    let public_only = !outgoing.home.local && Origin::of(url).as_ref() != Some(outgoing.named);
+    let public_only = !home.local && Origin::of(url).as_ref() != Some(outgoing.named);
     let body = RequestBody::open(outgoing.body);
     let progress = body.progress();
     let request = HttpRequest {
@@ -211,9 +212,9 @@ fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
         (Kind::Protocol, false) => {
             Some("if the registry speaks TLS, say so; something else may listen on this port")
         }
-        (Kind::PrivateAddress, _) => {
-            Some("the registry sent us there; a public registry should not")
-        }
+        (Kind::PrivateAddress, _) => Some(
+            "a public registry should not send anyone there; if it is meant to, allow that host",
+        ),
         _ => None,
     };
     let failure = Error::new(kind, error.to_string())

@@ -19,6 +19,7 @@ use crate::origin::is_local_name;
 pub struct Hosts {
     plain: BTreeMap<Registry, bool>,
     realms: BTreeSet<(Registry, String)>,
+    private: BTreeSet<String>,
     certificates: Vec<Arc<[u8]>>,
 }
 
@@ -41,6 +42,13 @@ impl Hosts {
     #[must_use]
     pub fn trust_realm(mut self, registry: Registry, host: impl Into<String>) -> Self {
         self.realms.insert((registry, host.into().to_ascii_lowercase()));
+        self
+    }
+
+    /// A public registry may send us to `host` although that is on a private network, as an internal mirror of its storage is.
+    #[must_use]
+    pub fn allow_private(mut self, host: impl Into<String>) -> Self {
+        self.private.insert(host.into().to_ascii_lowercase());
         self
     }
 
@@ -75,6 +83,10 @@ impl Hosts {
         self.realms.contains(&(registry.clone(), host.to_owned()))
     }
 
+    pub(crate) fn allows_private(&self, host: &str) -> bool {
+        self.private.contains(host)
+    }
+
     pub(crate) fn certificates(&self) -> &[Arc<[u8]>] {
         &self.certificates
     }
@@ -95,6 +107,7 @@ impl fmt::Debug for Hosts {
         f.debug_struct("Hosts")
             .field("plain", &self.plain)
             .field("realms", &self.realms)
+            .field("private", &self.private)
             .field("certificates", &self.certificates.len())
             .finish()
     }

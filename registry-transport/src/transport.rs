@@ -257,8 +257,14 @@ impl Inner {
         })
     }
 
-    /// Finds out whether the home is on a private network, if that matters for `url`.
-    pub(crate) async fn settle(&self, home: &mut Home, url: &Url) {
+    /// The home as it counts for `url`: whether it may lead to a private network was found out, or said by the user.
+    pub(crate) async fn home_for(&self, home: &mut Home, url: &Url) -> Home {
+        self.settle(home, url).await;
+        let listed = url.host_str().is_some_and(|host| self.hosts.allows_private(host));
+        Home { local: home.local || listed, ..home.clone() }
+    }
+
+    async fn settle(&self, home: &mut Home, url: &Url) {
         if home.local || Origin::of(url).as_ref() == Some(&home.origin) {
             return;
         }
