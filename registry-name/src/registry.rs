@@ -153,8 +153,11 @@ fn domain(host: &str) -> Result<(), Fault> {
 /// standard, "ends in a number"); `127.1` would quietly become another host than the one in the name.
 fn address(host: &str, last: &str) -> Result<(), Fault> {
     let number = last.bytes().all(|b| b.is_ascii_digit())
-        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    if !number || !host.contains('.') || host.parse::<Ipv4Addr>().is_ok() {
+        || last
+            .strip_prefix("0x")
+            .or_else(|| last.strip_prefix("0X"))
+            .is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    if !number || host.parse::<Ipv4Addr>().is_ok() {
         return Ok(());
     }
     Err(Fault::new(

@@ -81,6 +81,9 @@ fn n01_what_is_no_host_is_refused() {
         "foo.com.",
         "0x7f.1",
         "1.2.3.0x4",
+        "1.2.3.0X4",
+        "e.0X",
+        "2130706433:5000",
     ] {
         assert!(text.parse::<Registry>().is_err(), "{text}");
     }

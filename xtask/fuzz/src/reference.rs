@@ -1,8 +1,6 @@
 //! References and their parts: parsing is total, what is accepted round-trips.
 
-use registry_name::{
-    Defaults, Identifier, ParseError, Reference, Registry, Repository, Tag,
-};
+use registry_name::{Defaults, Identifier, ParseError, Reference, Registry, Repository, Tag};
 
 /// Checks what every text has to keep to.
 ///

@@ -1,0 +1,32 @@
+//! Replays what fuzzing is started from and what it has found (`xtask/fuzz`).
+
+#![allow(clippy::panic, clippy::expect_used, clippy::print_stdout, reason = "only tests")]
+#![allow(unreachable_pub, reason = "the targets are a library of their own")]
+
+#[path = "../../xtask/fuzz/src/digest.rs"]
+mod digest;
+#[path = "../../xtask/fuzz/src/reference.rs"]
+mod reference;
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
+    let files = std::fs::read_dir(format!("{corpus}/{target}")).expect("the stored corpus");
+    let mut count = 0;
+    for file in files {
+        let path = file.expect("a file").path();
+        println!("{}", path.display());
+        check(&std::fs::read(path).expect("its bytes"));
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
+fn n01_stored_references_keep_to_the_rules() {
+    replay("reference", reference::check);
+}
+
+#[test]
+fn i07_stored_digests_keep_to_the_rules() {
+    replay("digest", digest::check);
+}
