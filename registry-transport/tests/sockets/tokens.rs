@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use registry_authn::{Credential, Secret};
 use registry_faults::origin::{End, Reply, Script, on};
 use registry_faults::registry::{Access, Registry};
 use registry_transport::ErrorKind;
@@ -147,4 +148,17 @@ async fn r10_a_token_endpoint_that_redirects_loses_the_password_on_the_way() {
     let world = World::logged_in([("A", guarded(access())), ("T", looping)]);
     let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
     assert_eq!((error.kind(), world.count("T")), (ErrorKind::Protocol, 4), "{error}");
+}
+
+#[tokio::test]
+async fn r10_an_identity_token_is_not_posted_to_where_a_token_endpoint_redirects() {
+    let away = token_server()
+        .rule(on("POST", "/token").always(Reply::new(307).header("Location", "http://{B}/token")));
+    let identity = Credential::IdentityToken(Secret::new("canary-token-of-identity"));
+    let scripts = [("A", guarded(access())), ("B", Script::new()), ("T", away)];
+    let world = World::with(scripts, identity, |builder| builder);
+    let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
+    assert_eq!((error.kind(), world.count("B")), (ErrorKind::Refused, 0), "{error}");
+    assert!(!printed(&error).contains("canary"), "{}", printed(&error));
+    world.assert_nothing_leaked();
 }
