@@ -1,5 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+/// The example of the workspace's own README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct WorkspaceReadme;
+
 mod args;
 mod console;
 mod exit;
