@@ -82,6 +82,7 @@ async fn a01_a_registry_that_is_never_satisfied_sees_three_requests_at_most() {
     for header in [
         "Basic realm=\"{visit}\"",
         "Bearer realm=\"/token\",service=\"{visit}\",scope=\"repository:real/app:pull,push repository:n{visit}:pull\"",
+        "Bearer realm=\"/token\",scope=\"repository:real/app:pull,more{visit}\"",
     ] {
         let refusal = Reply::new(401)
             .header("WWW-Authenticate", header)

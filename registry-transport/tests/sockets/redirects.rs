@@ -149,10 +149,13 @@ async fn r11_a_redirect_target_that_wants_a_login_does_not_get_ours() {
             ("A", basic().rule(on("GET", BLOB).with_header("authorization").always(away))),
             ("B", Script::new().rule(on("*", "*").always(refuse))),
         ]);
-        let error = world.transport.send(with_secrets(world.get(BLOB))).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unauthorized);
-        assert_eq!(world.count("B"), 1);
-        world.assert_nothing_leaked();
+        // The second time it is known from the start what the registry wants, and not what the store wants.
+        for asked in [1, 2] {
+            let error = world.transport.send(with_secrets(world.get(BLOB))).await.unwrap_err();
+            assert_eq!((error.kind(), world.count("B")), (ErrorKind::Unauthorized, asked));
+            world.assert_nothing_leaked();
+        }
+        world.transport.send(world.get("/v2/")).await.unwrap();
     }
 }
 
