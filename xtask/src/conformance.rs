@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "VARIABLE")]
     login: Option<String>,
 
-    /// The client to judge: crane, oras, regctl, registry (ours) or skopeo; our library unless told otherwise
+    /// The client to judge: crane, oras, regctl or skopeo; library and registry, which are ours, unless told otherwise
     #[arg(long, value_name = "NAME")]
     program: Vec<String>,
 

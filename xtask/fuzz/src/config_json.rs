@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use registry_authn::explain::Outcome;
-use registry_authn::{Credential, DockerConfig, Environment, Error, Keychain, Kept, Logins, Resource};
+use registry_authn::{
+    Credential, DockerConfig, Environment, Error, Kept, Keychain, Logins, PullSecrets, Resource,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -29,7 +31,9 @@ pub fn check(data: &[u8]) {
         let config = DockerConfig::file(&path, &environment);
         let secrets = secrets(data);
         for name in NAMES {
-            agree(&config, &resource(name), &secrets).await;
+            let resource = resource(name);
+            agree(&config, &resource, &secrets).await;
+            pull(&path, &resource, &secrets).await;
         }
         log_in_and_out(&path, &config, &environment, data).await;
     });
@@ -50,6 +54,22 @@ async fn agree(config: &DockerConfig, resource: &Resource, secrets: &[String]) {
     }
     for secret in secrets {
         assert!(!texts.contains(secret), "{secret:?} in {texts}");
+    }
+}
+
+/// The same file as a pull secret: the first of all that match is the one.
+async fn pull(path: &Path, resource: &Resource, secrets: &[String]) {
+    let keychain = PullSecrets::new([path]);
+    match (keychain.matching(resource).await, keychain.resolve(resource).await) {
+        (Ok(all), Ok(None)) => assert!(all.is_empty()),
+        (Ok(all), Ok(Some(first))) => {
+            assert_eq!(all.first(), first.credential().await.ok().as_ref())
+        }
+        (Err(error), Err(_)) => {
+            let text = everything(&error);
+            assert!(secrets.iter().all(|secret| !text.contains(secret)), "{text}");
+        }
+        (all, resolved) => panic!("{all:?}, but {resolved:?}"),
     }
 }
 
@@ -90,7 +110,9 @@ fn others(document: &[u8]) -> Value {
     let fields = value.as_object_mut().expect("an object");
     let auths = fields.entry("auths").or_insert(Value::Null);
     match auths {
-        Value::Object(entries) => entries.retain(|key, _| !key.to_lowercase().contains("test.io/a/b")),
+        Value::Object(entries) => {
+            entries.retain(|key, _| !key.to_lowercase().contains("test.io/a/b"))
+        }
         _ => *auths = Value::Object(serde_json::Map::new()),
     }
     value

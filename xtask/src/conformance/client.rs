@@ -10,12 +10,15 @@ use registry_faults::scenario::{Client, Scenario};
 use super::{Arguments, Report, Row, report::Verdict};
 
 pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
-    if arguments.program.is_empty() {
-        play(arguments, report, "registry-remote", &library::Library).await?;
-    }
-    for name in &arguments.program {
-        let program = programs::Program::find(name)?;
-        play(arguments, report, name, &program).await?;
+    let ours = ["library".to_owned(), "registry".to_owned()];
+    let clients = if arguments.program.is_empty() { &ours[..] } else { &arguments.program };
+    for name in clients {
+        if name == "library" {
+            play(arguments, report, "registry-remote", &library::Library).await?;
+        } else {
+            let program = programs::Program::find(name)?;
+            play(arguments, report, name, &program).await?;
+        }
     }
     Ok(())
 }
