@@ -7,40 +7,43 @@ mod file;
 mod key;
 mod login;
 mod places;
+mod pull_secrets;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::answers::{Answers, FRESH};
 use crate::credential::Credential;
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::helper::Helper;
 use crate::keychain::{Authenticator, Chain, Keychain};
 use crate::refreshing::Refreshing;
 use crate::resource::Resource;
+use crate::variables::Variables;
 use file::{Config, Finding};
 use places::Place;
 
-pub use explain::{Candidate, Explanation, LookedAt, Outcome, State};
+pub use explain::{Candidate, Explanation, LookedAt, Outcome, State, explain_default};
 pub use login::{Kept, Logins};
+pub use pull_secrets::PullSecrets;
 
-/// How long a helper's answer is used before it is asked again.
-const FRESH: Duration = Duration::from_secs(60);
-
-/// What this process's user is logged in to: the [`DockerConfig`] of [`Environment::current`].
+/// What this process's user has said: [`default_keychain_in`] of [`Environment::current`].
 pub fn default_keychain() -> Chain {
     default_keychain_in(&Environment::current())
 }
 
-/// What the user of that environment is logged in to. Its authenticators look again after a minute, so that a
-/// program that runs for days notices a new log-in, and a helper's new token.
+/// What the user of that environment has said: first [`Variables`], then [`DockerConfig`]. Its authenticators
+/// look again after a minute, so that a program that runs for days notices a new log-in, and a helper's new
+/// token. [`explain::default_keychain_in`](crate::explain::default_keychain_in) tells what it finds, and why.
+///
+/// The keychains of single clouds are not in it: they send tokens and run programs that nobody named for a
+/// registry, and where those are of no use, what is public could not be read any more.
 pub fn default_keychain_in(environment: &Environment) -> Chain {
-    Chain::new().then(Refreshing::new(DockerConfig::new(environment), FRESH))
+    let config = Refreshing::new(DockerConfig::new(environment), FRESH).with_clock_of(environment);
+    Chain::new().then(Variables::new(environment)).then(config)
 }
 
 /// The config files of Docker and of Podman and its relatives, read together.
@@ -65,13 +68,8 @@ pub fn default_keychain_in(environment: &Environment) -> Chain {
 /// Files are read each time something is looked up. A helper's answer is used for a minute.
 pub struct DockerConfig {
     places: Vec<Place>,
-    environment: Environment,
-    answers: std::sync::Mutex<HashMap<Question, Arc<tokio::sync::Mutex<Option<Answer>>>>>,
+    answers: Answers,
 }
-
-/// A helper's name and what it is asked for.
-type Question = (String, String);
-type Answer = (Instant, Option<Credential>);
 
 impl DockerConfig {
     /// The places of this environment.
@@ -85,7 +83,7 @@ impl DockerConfig {
     }
 
     fn over(places: Vec<Place>, environment: &Environment) -> Self {
-        Self { places, environment: environment.clone(), answers: std::sync::Mutex::default() }
+        Self { places, answers: Answers::new(environment) }
     }
 
     /// The first place that has a credential for the longest key.
@@ -96,7 +94,9 @@ impl DockerConfig {
                 for finding in config.look_up(key) {
                     let found = match finding {
                         Finding::Entry { credential, .. } => credential?,
-                        Finding::Helper { name, server } => self.ask(&name, &server).await?,
+                        Finding::Helper { name, server } => {
+                            self.answers.ask(&name, &server).await?
+                        }
                     };
                     if let Some(credential) = found {
                         tracing::debug!(%resource, key, place = %config.place, "found a credential");
@@ -115,24 +115,6 @@ impl DockerConfig {
             Ok(configs) => configs,
             Err(cause) => Err(Error::source_failed("the config files", cause)),
         }
-    }
-
-    /// Asks a helper, or remembers what it said; never twice at once for the same.
-    async fn ask(&self, name: &str, server: &str) -> Result<Option<Credential>, Error> {
-        let question = (name.to_owned(), server.to_owned());
-        let slot = {
-            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            answers.entry(question).or_default().clone()
-        };
-        let mut slot = slot.lock().await;
-        if let Some((when, credential)) = &*slot
-            && when.elapsed() < FRESH
-        {
-            return Ok(credential.clone());
-        }
-        let credential = Helper::new(name, &self.environment)?.get(server).await?;
-        *slot = Some((Instant::now(), credential.clone()));
-        Ok(credential)
     }
 }
 

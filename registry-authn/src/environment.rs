@@ -4,23 +4,31 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// The variables and the home directory that credentials are looked up with.
+use crate::clock::Clock;
+
+/// The variables, the home directory and the clock that credentials are looked up with.
 ///
 /// `Debug` shows the names of the variables, not their values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     home: Option<PathBuf>,
+    clock: Clock,
 }
 
 impl Environment {
     /// The surroundings of this process. Nothing else in this crate reads them.
     pub fn current() -> Self {
-        Self { variables: std::env::vars_os().collect(), home: std::env::home_dir() }
+        Self {
+            variables: std::env::vars_os().collect(),
+            home: std::env::home_dir(),
+            clock: Clock::default(),
+        }
     }
 
-    /// No variables and no home.
+    /// No variables and no home, and the system's clock.
     pub fn empty() -> Self {
         Self::default()
     }
@@ -39,6 +47,17 @@ impl Environment {
         self.variables.insert("HOME".into(), path.clone().into());
         self.home = Some(path);
         self
+    }
+
+    /// With this clock, which tells what has expired.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    pub(crate) fn time(&self) -> &Clock {
+        &self.clock
     }
 
     /// The value of a variable; one that is empty counts as not set.
@@ -61,6 +80,7 @@ impl fmt::Debug for Environment {
         f.debug_struct("Environment")
             .field("variables", &self.variables.keys().collect::<Vec<_>>())
             .field("home", &self.home)
+            .field("clock", &self.clock)
             .finish()
     }
 }

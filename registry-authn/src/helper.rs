@@ -4,8 +4,6 @@
 //! its input on stdin, and answers on stdout. No shell is involved, and nothing that a helper writes is
 //! ever part of an error or a log line: it may be a secret.
 
-mod process;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,11 +13,8 @@ use zeroize::Zeroizing;
 use crate::credential::Credential;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind};
+use crate::process::{Answer, PATIENCE, Program};
 use crate::secret::wipe;
-use process::{Answer, Program};
-
-/// How long a helper may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a helper prints when it has no credential for a server (docker-credential-helpers, `errors.go`).
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -143,13 +138,18 @@ impl Helper {
             .collect()
     }
 
+    /// Whether the program is there to be run.
+    pub(crate) fn is_installed(&self) -> bool {
+        Program::find(&self.program, &self.environment).is_some()
+    }
+
     async fn run(&self, action: &str, input: &[u8]) -> Result<Answer, Error> {
         let program = Program::find(&self.program, &self.environment).ok_or_else(|| {
             self.error(ErrorKind::HelperMissing, "is not installed on PATH").with_hint(
                 "install it, or remove it from credsStore and credHelpers in the config file",
             )
         })?;
-        program.run(&self.program, action, input, &self.environment, self.patience).await
+        program.run(&self.program, &[action], input, &self.environment, self.patience).await
     }
 
     fn json(&self, output: &[u8]) -> Result<Map<String, Value>, Error> {

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
+use crate::clock::Clock;
 use crate::credential::Credential;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::keychain::{Authenticator, Keychain};
 use crate::resource::Resource;
@@ -20,12 +22,25 @@ use crate::resource::Resource;
 pub struct Refreshing {
     inner: Arc<dyn Keychain>,
     fresh: Duration,
+    clock: Clock,
 }
 
 impl Refreshing {
     /// Asks `inner` again after `fresh`.
     pub fn new(inner: impl Keychain + 'static, fresh: Duration) -> Self {
-        Self { inner: Arc::new(inner), fresh }
+        Self { inner: Arc::new(inner), fresh, clock: Clock::default() }
+    }
+
+    /// With this clock instead of the system's.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    pub(crate) fn with_clock_of(mut self, environment: &Environment) -> Self {
+        self.clock = environment.time().clone();
+        self
     }
 }
 
@@ -37,7 +52,7 @@ impl Keychain for Refreshing {
             Arc::new(Renewed {
                 keychain: self.clone(),
                 resource: resource.clone(),
-                current: Mutex::new((Instant::now(), authenticator)),
+                current: Mutex::new((self.clock.now(), authenticator)),
             }) as Arc<dyn Authenticator>
         }))
     }
@@ -47,17 +62,17 @@ struct Renewed {
     keychain: Refreshing,
     resource: Resource,
     /// Locked while the keychain is asked: the others wait for the same answer.
-    current: Mutex<(Instant, Arc<dyn Authenticator>)>,
+    current: Mutex<(SystemTime, Arc<dyn Authenticator>)>,
 }
 
 #[async_trait]
 impl Authenticator for Renewed {
     async fn credential(&self) -> Result<Credential, Error> {
         let mut current = self.current.lock().await;
-        if current.0.elapsed() >= self.keychain.fresh {
+        if !self.keychain.clock.is_within(current.0, self.keychain.fresh) {
             let found = self.keychain.inner.resolve(&self.resource).await?;
             let found = found.unwrap_or_else(|| Arc::new(Credential::Anonymous));
-            *current = (Instant::now(), found);
+            *current = (self.keychain.clock.now(), found);
         }
         let authenticator = Arc::clone(&current.1);
         drop(current);

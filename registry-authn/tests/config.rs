@@ -49,6 +49,14 @@ const ROWS: &[Row] = &[
         &[("test.io:5000", "foo / bar"), ("test.io", "nothing"), ("test.io:5000/x", "foo / bar")],
     ),
     (r#"{"auths":{"*.test.io":{"auth":"A"}}}"#, &[("a.test.io", "nothing")]),
+    (
+        r#"{"auths":{"test.io/another-repo":{"auth":"b64(a:1)"},"test.io":{"auth":"b64(h:3)"},"test.io/my-repo":{"auth":"A"}}}"#,
+        &[("test.io/my-repo", "foo / bar")],
+    ),
+    (
+        r#"{"auths":{"test.io/another-repo":{"auth":"A"},"test.io":{}}}"#,
+        &[("test.io/my-repo", "nothing")],
+    ),
     // Docker Hub is one registry, however its key is spelled.
     (
         r#"{"auths":{"https://index.docker.io/v1/":{"auth":"A"}}}"#,
@@ -98,6 +106,13 @@ const ROWS: &[Row] = &[
     (r#"{"auths":{"test.io":{"auth":"b64(foo:bar\0\0)"}}}"#, &[("test.io", "foo / bar")]),
     (r#"{"auths":{"test.io":{"auth":"Zm9vOmJhcg==\n"}}}"#, &[("test.io", "foo / bar")]),
     (r#"{"auths":{"test.io":{"auth":"Zm9vOmJhcg"}}}"#, &[("test.io", "foo / bar")]),
+    (r#"{"auths":{"test.io":{"auth":"Zm9vOmJh"}}}"#, &[("test.io", "foo / ba")]),
+    (r#"{"auths":{"test.io":{"auth":""}}}"#, &[("test.io", "nothing")]),
+    (r#"{"auths":{"test.io":{"auth":"","username":"u","password":"p"}}}"#, &[("test.io", "u / p")]),
+    (
+        r#"{"auths":{"test.io":{"auth":"A","username":"u","password":"p","identitytoken":"IT","registrytoken":"RT"}}}"#,
+        &[("test.io", "registry RT")],
+    ),
     // A bad entry is an error for its own registry only.
     (
         r#"{"auths":{"test.io":{"auth":"b64(:bar)"},"good.io":{"auth":"A"}}}"#,
@@ -108,6 +123,8 @@ const ROWS: &[Row] = &[
         r#"{"auths":{"test.io":{"auth":"!!!"},"good.io":{"auth":"A"}}}"#,
         &[("test.io", "!Entry"), ("other.io", "nothing"), ("good.io", "foo / bar")],
     ),
+    (r#"{"auths":{"test.io":{"auth":"%%%"}}}"#, &[("test.io", "!Entry")]),
+    (r#"{"auths":{"test.io":{"auth":"bad-auth-bad"}}}"#, &[("test.io", "!Entry")]),
     (r#"{"auths":{"test.io":{"auth":"Zm9vOmJhcg== "}}}"#, &[("test.io", "!Entry")]),
     (r#"{"auths":{"test.io":{"auth":"Zm9vOv_-Pw=="}}}"#, &[("test.io", "!Entry")]),
     (r#"{"auths":{"test.io":{"auth":"Zm9vOv/+Pw=="}}}"#, &[("test.io", "!Entry")]), // not UTF-8

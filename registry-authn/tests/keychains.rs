@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{Home, everything, fill, look_up, resource, show};
+use common::{Clock, Home, everything, fill, look_up, resource, show};
 use registry_authn::{
     Anonymous, Authenticator, Chain, Credential, DockerConfig, Environment, Error, ErrorKind,
     Fixed, GitHub, Keychain, Refreshing, Resource, Secret, default_keychain_in,
@@ -271,6 +271,53 @@ async fn refreshing_asks_again_when_the_answer_is_old() {
         assert!(keychain.resolve(&resource("broken.io")).await.is_err());
         assert!(!format!("{one:?}").contains("probe"));
     }
+}
+
+#[tokio::test]
+async fn refreshing_counts_time_by_its_clock() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let probe = Probe { registry: "one.io", broken: "broken.io", asked: Arc::clone(&asked) };
+    let clock = Clock::default();
+    let now = clock.clone();
+    let keychain = Refreshing::new(probe, Duration::from_secs(300)).clock(move || now.now());
+    let held = keychain.resolve(&resource("one.io")).await.unwrap().unwrap();
+    for _ in 0..9 {
+        clock.pass(60);
+        assert_eq!(show(&held.credential().await.unwrap()), "probe / one.io");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    // How old an answer is cannot be told by a clock that was set back.
+    clock.set_back(3600);
+    held.credential().await.unwrap();
+    held.credential().await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_helper_is_asked_again_after_a_minute() {
+    let (home, clock) = Home::with_config(r#"{"credsStore":"echo"}"#).with_clock();
+    let home = home.with_helpers(&["echo"]);
+    let keychain = home.keychain();
+    for (seconds, asked) in [(0, 1), (59, 0), (1, 1), (30, 0), (30, 1)] {
+        clock.pass(seconds);
+        look_up(&keychain, "test.io").await.unwrap();
+        assert_eq!(home.asked().len(), asked, "{seconds}");
+    }
+    clock.set_back(1);
+    look_up(&keychain, "test.io").await.unwrap();
+    assert_eq!(home.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn the_default_looks_again_after_a_minute_of_the_environments_clock() {
+    let (home, clock) = with_places("H").with_clock();
+    let keychain = default_keychain_in(&home.environment);
+    let held = keychain.resolve(&resource("test.io")).await.unwrap().unwrap();
+    home.write(".docker/config.json", one("new"));
+    clock.pass(59);
+    assert_eq!(show(&held.credential().await.unwrap()), "H / x");
+    clock.pass(1);
+    assert_eq!(show(&held.credential().await.unwrap()), "new / x");
 }
 
 #[tokio::test]

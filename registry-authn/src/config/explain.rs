@@ -5,9 +5,11 @@ use std::fmt;
 use super::file::{Config, Finding};
 use super::{DockerConfig, places::Place};
 use crate::credential::Credential;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::helper::Helper;
 use crate::resource::Resource;
+use crate::variables::Variables;
 
 /// Every place that was looked at for a resource, everything found there, and what won.
 ///
@@ -42,7 +44,7 @@ pub enum State {
     Absent,
     /// A config file.
     Read,
-    /// Something that cannot be used, and why. Lookups fail.
+    /// Something that cannot be used, and why. Lookups that come to it fail.
     Broken(String),
 }
 
@@ -74,13 +76,55 @@ pub enum Outcome {
     Outranked,
 }
 
+/// Looks `resource` up as [`default_keychain_in`](crate::default_keychain_in) does, helpers included, and tells
+/// how.
+pub async fn explain_default(environment: &Environment, resource: &Resource) -> Explanation {
+    let mut explanation = Explanation::of(resource);
+    if let Some((username, _)) = Variables::names(&resource.registry()) {
+        let place = format!("${username}");
+        let state = match Variables::new(environment).find(&resource.registry()) {
+            Ok(None) => State::Absent,
+            Err(error) => State::Broken(chain(&error)),
+            Ok(Some(credential)) => {
+                explanation.candidates.push(Candidate {
+                    place: place.clone(),
+                    key: resource.registry().to_string(),
+                    helper: None,
+                    outcome: Outcome::Used(kind(&credential)),
+                });
+                State::Read
+            }
+        };
+        explanation.places.push(LookedAt { place, state });
+    }
+    DockerConfig::new(environment).go_on(explanation).await
+}
+
+impl Explanation {
+    fn of(resource: &Resource) -> Self {
+        Self { resource: resource.clone(), places: Vec::new(), candidates: Vec::new() }
+    }
+
+    /// Whether something was used, or is broken.
+    fn is_decided(&self) -> bool {
+        let broken = self.places.iter().any(|at| matches!(at.state, State::Broken(_)));
+        let decides = |outcome: &Outcome| matches!(outcome, Outcome::Used(_) | Outcome::Broken(_));
+        broken || self.candidates.iter().any(|candidate| decides(&candidate.outcome))
+    }
+}
+
 impl DockerConfig {
     /// Looks `resource` up as [`resolve`](crate::Keychain::resolve) does, helpers included, and tells how.
     pub async fn explain(&self, resource: &Resource) -> Explanation {
-        let mut explanation =
-            Explanation { resource: resource.clone(), places: Vec::new(), candidates: Vec::new() };
+        self.go_on(Explanation::of(resource)).await
+    }
+
+    /// Adds what is here to what has been found before.
+    async fn go_on(&self, mut explanation: Explanation) -> Explanation {
+        let resource = explanation.resource.clone();
+        let mut decided = explanation.is_decided();
         let configs = self.inspect(&mut explanation.places).await;
-        let mut decided = explanation.places.iter().any(|at| matches!(at.state, State::Broken(_)));
+        decided |= explanation.is_decided();
         for key in resource.keys() {
             for config in &configs {
                 for finding in config.look_up(key) {
@@ -122,9 +166,10 @@ impl DockerConfig {
         let (key, helper, found) = match finding {
             Finding::Entry { written, credential } => (written, None, Some(credential)),
             Finding::Helper { name, server } => {
-                let program = Helper::new(&name, &self.environment)
+                let program = Helper::new(&name, self.answers.environment())
                     .map_or(name.clone(), |helper| helper.program().to_owned());
-                let found = if decided { None } else { Some(self.ask(&name, &server).await) };
+                let found =
+                    if decided { None } else { Some(self.answers.ask(&name, &server).await) };
                 (server, Some(program), found)
             }
         };

@@ -1,9 +1,5 @@
 //! One config file: what it has for a key.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
-use std::path::Path;
-
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -11,10 +7,8 @@ use super::places::Place;
 use super::{entry, key};
 use crate::credential::Credential;
 use crate::error::{Error, ErrorKind};
+use crate::file;
 use crate::secret::wipe;
-
-/// No config file of a person is larger.
-const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// A config file that was read, its entries not looked at yet: a bad one concerns its own registry only.
 pub(super) struct Config {
@@ -45,7 +39,7 @@ impl Config {
     pub(super) fn read(place: Place) -> Result<Option<Self>, Error> {
         let bytes = match &place {
             Place::Variable(_, text) => Zeroizing::new(text.expose().as_bytes().to_vec()),
-            Place::File(path) => match read(path) {
+            Place::File(path) => match file::read(path) {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => return Ok(None),
                 Err(cause) => return Err(unusable(&place, "cannot be read").because(cause)),
@@ -56,24 +50,11 @@ impl Config {
 
     pub(super) fn parse(place: Place, bytes: &[u8]) -> Result<Self, Error> {
         let mut config = Self { place, auths: Map::new(), helpers: Map::new(), store: None };
-        let error = |what: &'static str| unusable(&config.place, what);
-        if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-            return Err(error("is UTF-16, not UTF-8"));
-        }
-        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        if text.trim_ascii().is_empty() {
-            return Ok(config);
-        }
-        let mut fields = match serde_json::from_slice(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(Value::Null) => return Ok(config),
-            Ok(_) => return Err(error("is not a JSON object")),
-            Err(cause) => return Err(error("is not JSON").because(cause)),
-        };
+        let mut fields = object(&config.place, bytes)?;
         let mut object = |name: &str, wrong: &'static str| match fields.remove(name) {
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(entries)) => Ok(entries),
-            Some(_) => Err(error(wrong)),
+            Some(_) => Err(unusable(&config.place, wrong)),
         };
         let auths = object("auths", "has \"auths\" that are not an object")?;
         let helpers = object("credHelpers", "has \"credHelpers\" that are not an object")?;
@@ -166,6 +147,24 @@ fn spellings<'a>(entries: &'a Map<String, Value>, wanted: &str) -> Vec<(&'a str,
     found
 }
 
+/// The fields of a file; there are none in one that is empty.
+pub(super) fn object(place: &Place, bytes: &[u8]) -> Result<Map<String, Value>, Error> {
+    let error = |what: &'static str| unusable(place, what);
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(error("is UTF-16, not UTF-8"));
+    }
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if text.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(error("is not a JSON object")),
+        Err(cause) => Err(error("is not JSON").because(cause)),
+    }
+}
+
 pub(super) fn unusable(place: &Place, what: &'static str) -> Error {
     let hint = match place {
         Place::Variable(name, _) => format!("correct it, or go on without it: unset {name}"),
@@ -174,38 +173,4 @@ pub(super) fn unusable(place: &Place, what: &'static str) -> Error {
         }
     };
     Error::new(ErrorKind::File, place.to_string(), what).with_hint(hint)
-}
-
-/// The bytes of a file; `None` if there is no such name.
-pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let file = match open(path) {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) && fs::symlink_metadata(path).is_err() => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::other("larger than 4 MiB"));
-    }
-    Ok(Some(bytes))
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Does not wait for the other end of a pipe.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    options.open(path)
 }

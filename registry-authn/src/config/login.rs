@@ -9,12 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::file::{self, Config, Keeper};
+use super::file::{Config, Keeper, unusable};
 use super::places::{self, Place};
 use super::{edit, key};
 use crate::credential::Credential;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind};
+use crate::file;
 use crate::helper::Helper;
 use crate::resource::Resource;
 
@@ -124,8 +125,7 @@ impl Logins {
         let path = self.path.clone();
         self.blocking(move || {
             let place = Place::File(path.clone());
-            let failed =
-                |cause: io::Error| file::unusable(&place, "cannot be written").because(cause);
+            let failed = |cause: io::Error| unusable(&place, "cannot be written").because(cause);
             let target = target(&path).map_err(failed)?;
             let directory = target.parent().unwrap_or(Path::new("."));
             create_private(directory).map_err(failed)?;
@@ -134,7 +134,7 @@ impl Logins {
             let config = Config::parse(place.clone(), &bytes)?;
             let text = std::str::from_utf8(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes));
             let changed = text.ok().and_then(|text| change(&config, text)).map(Zeroizing::new);
-            let changed = changed.ok_or_else(|| file::unusable(&place, "cannot be changed"))?;
+            let changed = changed.ok_or_else(|| unusable(&place, "cannot be changed"))?;
             replace(&target, directory, changed.as_bytes()).map_err(failed)
         })
         .await

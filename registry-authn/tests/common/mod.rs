@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use registry_authn::{Credential, DockerConfig, Environment, Error, Keychain, Resource};
@@ -49,8 +51,16 @@ impl Home {
     /// With the example helper on `PATH` under these names, and a log of what it was asked.
     #[must_use]
     pub(crate) fn with_helpers(self, names: &[&str]) -> Self {
+        let programs: Vec<_> =
+            names.iter().map(|name| format!("docker-credential-{name}")).collect();
+        self.with_programs(&programs)
+    }
+
+    /// With the example on `PATH` as these programs.
+    #[must_use]
+    pub(crate) fn with_programs(self, names: &[impl AsRef<str>]) -> Self {
         for name in names {
-            link(&example(), &self.path(&format!("bin/docker-credential-{name}")));
+            link(&example(), &self.path("bin").join(name.as_ref()));
         }
         let path =
             std::env::join_paths([self.path("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
@@ -70,9 +80,44 @@ impl Home {
         DockerConfig::new(&self.environment)
     }
 
+    /// With a clock that stands still until it is moved.
+    #[must_use]
+    pub(crate) fn with_clock(mut self) -> (Self, Clock) {
+        let clock = Clock::default();
+        let now = clock.clone();
+        self.environment = self.environment.clock(move || now.now());
+        (self, clock)
+    }
+
     /// What this home's config has for a registry, or for a repository if there is a slash.
     pub(crate) async fn look_up(&self, name: &str) -> Result<String, Error> {
         look_up(&self.keychain(), name).await
+    }
+}
+
+/// A clock that is moved by hand.
+#[derive(Clone)]
+pub(crate) struct Clock(Arc<Mutex<SystemTime>>);
+
+impl Default for Clock {
+    /// 2023-11-14T22:13:20Z
+    fn default() -> Self {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        Self(Arc::new(Mutex::new(start)))
+    }
+}
+
+impl Clock {
+    pub(crate) fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        *self.0.lock().unwrap() += Duration::from_secs(seconds);
+    }
+
+    pub(crate) fn set_back(&self, seconds: u64) {
+        *self.0.lock().unwrap() -= Duration::from_secs(seconds);
     }
 }
 

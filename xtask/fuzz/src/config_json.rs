@@ -63,7 +63,7 @@ async fn pull(path: &Path, resource: &Resource, secrets: &[String]) {
     match (keychain.matching(resource).await, keychain.resolve(resource).await) {
         (Ok(all), Ok(None)) => assert!(all.is_empty()),
         (Ok(all), Ok(Some(first))) => {
-            assert_eq!(all.first(), first.credential().await.ok().as_ref())
+            assert_eq!(all.first(), first.credential().await.ok().as_ref());
         }
         (Err(error), Err(_)) => {
             let text = everything(&error);
@@ -111,7 +111,7 @@ fn others(document: &[u8]) -> Value {
     let auths = fields.entry("auths").or_insert(Value::Null);
     match auths {
         Value::Object(entries) => {
-            entries.retain(|key, _| !key.to_lowercase().contains("test.io/a/b"))
+            entries.retain(|key, _| !key.to_lowercase().contains("test.io/a/b"));
         }
         _ => *auths = Value::Object(serde_json::Map::new()),
     }
@@ -134,7 +134,9 @@ fn secrets(data: &[u8]) -> Vec<String> {
                 }
             }
             Value::Array(values) => {
-                values.iter().for_each(|value| walk("", value, secrets, public));
+                for value in values {
+                    walk("", value, secrets, public);
+                }
             }
             other => public.push_str(&other.to_string()),
         }
@@ -148,9 +150,10 @@ fn secrets(data: &[u8]) -> Vec<String> {
 }
 
 fn resource(name: &str) -> Resource {
-    match name.contains('/') {
-        true => Resource::Repository(name.parse().expect("a repository")),
-        false => Resource::Registry(name.parse().expect("a registry")),
+    if name.contains('/') {
+        Resource::Repository(name.parse().expect("a repository"))
+    } else {
+        Resource::Registry(name.parse().expect("a registry"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs a helper, and ends it.
+//! Runs a program that answers with a secret, and ends it.
 
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -14,25 +14,28 @@ use zeroize::Zeroizing;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind};
 
-/// Bytes that a helper may answer.
+/// How long a program may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes that a program may answer.
 const MOST_OUTPUT: usize = 64 * 1024;
 
-/// How long a helper's own children may keep its output open after it has ended.
+/// How long a program's own children may keep its output open after it has ended.
 const LINGER: Duration = Duration::from_millis(500);
 
-pub(super) struct Answer {
-    pub(super) success: bool,
-    pub(super) status: String,
-    pub(super) output: Zeroizing<Vec<u8>>,
+pub(crate) struct Answer {
+    pub(crate) success: bool,
+    pub(crate) status: String,
+    pub(crate) output: Zeroizing<Vec<u8>>,
 }
 
-/// A helper's executable.
-pub(super) struct Program(PathBuf);
+/// An executable.
+pub(crate) struct Program(PathBuf);
 
 impl Program {
     /// Looks in the absolute directories of `PATH` only: a relative one would run whatever lies in the
     /// directory that somebody happens to be in.
-    pub(super) fn find(name: &str, environment: &Environment) -> Option<Self> {
+    pub(crate) fn find(name: &str, environment: &Environment) -> Option<Self> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         std::env::split_paths(environment.get("PATH")?)
             .filter(|directory| directory.is_absolute())
@@ -41,17 +44,17 @@ impl Program {
             .map(Self)
     }
 
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         name: &str,
-        action: &str,
+        arguments: &[&str],
         input: &[u8],
         environment: &Environment,
         patience: Duration,
     ) -> Result<Answer, Error> {
         let mut command = Command::new(&self.0);
         command
-            .arg(action)
+            .args(arguments)
             .env_clear()
             .envs(environment.variables())
             .stdin(Stdio::piped())
@@ -83,7 +86,7 @@ enum Broken {
     Io(std::io::Error),
 }
 
-/// A helper that is killed with all its children when nobody waits for it any more.
+/// A program that is killed with all its children when nobody waits for it any more.
 struct Running(Child);
 
 impl Running {
