@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
@@ -69,6 +69,31 @@ const TABLES: [Table; 5] = [
     },
 ];
 
+impl Table {
+    /// The command line for a task.
+    fn words(&self, task: &Task, auth: &Path) -> Vec<String> {
+        let template = match task.action {
+            Action::Pull => self.pull,
+            Action::Push => self.push,
+            Action::ListTags => self.tags,
+            Action::Digest => self.digest,
+        };
+        let name = if task.reference.contains(':') { "pulled" } else { &task.reference };
+        let values = [
+            ("{host}", task.registry.clone()),
+            ("{repository}", format!("{}/{}", task.registry, task.repository)),
+            ("{image}", task.image()),
+            ("{layout}", task.layout.display().to_string()),
+            ("{name}", name.to_owned()),
+            ("{auth}", auth.display().to_string()),
+        ];
+        let fill = |word: &str| {
+            values.iter().fold(word.to_owned(), |word, (key, value)| word.replace(key, value))
+        };
+        template.split(' ').map(fill).collect()
+    }
+}
+
 /// A program that was found on this machine.
 pub(super) struct Program {
     table: &'static Table,
@@ -97,27 +122,9 @@ impl Program {
     fn command(&self, task: &Task) -> io::Result<Command> {
         let auth = task.scratch.join("config.json");
         fs::write(&auth, docker_config(task).to_string())?;
-        let template = match task.action {
-            Action::Pull => self.table.pull,
-            Action::Push => self.table.push,
-            Action::ListTags => self.table.tags,
-            Action::Digest => self.table.digest,
-        };
-        let name = if task.reference.contains(':') { "pulled" } else { &task.reference };
-        let values = [
-            ("{host}", task.registry.clone()),
-            ("{repository}", format!("{}/{}", task.registry, task.repository)),
-            ("{image}", task.image()),
-            ("{layout}", task.layout.display().to_string()),
-            ("{name}", name.to_owned()),
-            ("{auth}", auth.display().to_string()),
-        ];
-        let fill = |word: &str| {
-            values.iter().fold(word.to_owned(), |word, (key, value)| word.replace(key, value))
-        };
         let mut command = Command::new(&self.path);
         command
-            .args(template.split(' ').map(fill))
+            .args(self.table.words(task, &auth))
             // Nothing of the user's own may help or hinder.
             .env("HOME", &task.scratch)
             .env("XDG_RUNTIME_DIR", &task.scratch)
@@ -194,6 +201,67 @@ fn docker_config(task: &Task) -> Value {
         Some((user, password)) => {
             let auth = base64(format!("{user}:{password}").as_bytes());
             json!({ "auths": { &task.registry: { "auth": auth } } })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(action: Action, reference: &str) -> Task {
+        Task {
+            action,
+            registry: "127.0.0.1:5000".into(),
+            repository: "real/app".into(),
+            reference: reference.into(),
+            login: Some(("user".into(), "password".into())),
+            layout: "/tmp/layout".into(),
+            scratch: "/tmp/scratch".into(),
+        }
+    }
+
+    fn line(name: &str, action: Action, reference: &str) -> String {
+        let table = TABLES.iter().find(|table| table.name == name).unwrap();
+        table.words(&task(action, reference), Path::new("/auth")).join(" ")
+    }
+
+    #[test]
+    fn every_placeholder_of_every_table_is_filled() {
+        for table in &TABLES {
+            for action in [Action::Pull, Action::Push, Action::ListTags, Action::Digest] {
+                let line = line(table.name, action, "v1");
+                let rest = line.replace("{{.Digest}}", "");
+                assert!(!rest.contains(['{', '}']) && rest.contains("127.0.0.1:5000"), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pull_by_digest_has_a_name_in_the_layout() {
+        assert_eq!(
+            line("registry", Action::Pull, "sha256:00"),
+            "pull 127.0.0.1:5000/real/app@sha256:00 oci:/tmp/layout:pulled"
+        );
+        assert_eq!(
+            line("crane", Action::Push, "v1"),
+            "push /tmp/layout 127.0.0.1:5000/real/app:v1"
+        );
+    }
+
+    #[test]
+    fn tags_are_read_from_lines_and_from_json() {
+        let tags = Done::Tags(vec!["a".into(), "b".into()]);
+        assert_eq!(answer(Action::ListTags, "a\nb"), tags);
+        assert_eq!(answer(Action::ListTags, r#"{"Repository":"x","Tags":["a","b"]}"#), tags);
+    }
+
+    #[test]
+    fn the_password_is_in_the_configuration_file_and_in_no_command_line() {
+        let config = docker_config(&task(Action::Pull, "v1"));
+        assert_eq!(config["auths"]["127.0.0.1:5000"]["auth"], "dXNlcjpwYXNzd29yZA==");
+        for table in &TABLES {
+            assert!(!line(table.name, Action::Pull, "v1").contains("password"));
         }
     }
 }
