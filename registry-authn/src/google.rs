@@ -34,8 +34,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// 1. an access token in `GOOGLE_OAUTH_ACCESS_TOKEN` or `CLOUDSDK_AUTH_ACCESS_TOKEN`;
 /// 2. the key of a service account in the file that `GOOGLE_APPLICATION_CREDENTIALS` names, as JSON or as that
 ///    in base64; a file of another kind needs HTTP requests, and is passed over;
-/// 3. the access token of `gcloud config config-helper`, where `gcloud` is on `PATH`. It is used until a minute
-///    before it expires.
+/// 3. the access token of `gcloud config config-helper`, where `gcloud` is on `PATH` (on Windows it is a batch
+///    file, which is not run). It is used until a minute before it expires.
 #[derive(Clone)]
 pub struct Google(Arc<Inner>);
 

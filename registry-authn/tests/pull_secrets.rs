@@ -98,6 +98,10 @@ const ROWS: &[Row] = &[
             ("abcbc.io", &[]),
         ],
     ),
+    (
+        &[("*.io", "u"), ("*.io.example", "v")],
+        &[("a.io", &["u"]), ("a.io.example", &["v"]), ("a.io.test", &[])],
+    ),
     (&[("https://*.registry.io/v1/", "u")], &[("fake.registry.io/a", &["u"])]),
     (&[("ftp://fake.registry.io", "u"), ("fake registry", "u")], &[("fake.registry.io", &[])]),
 ];

@@ -122,9 +122,8 @@ impl DockerConfig {
     /// Adds what is here to what has been found before.
     async fn go_on(&self, mut explanation: Explanation) -> Explanation {
         let resource = explanation.resource.clone();
-        let mut decided = explanation.is_decided();
         let configs = self.inspect(&mut explanation.places).await;
-        decided |= explanation.is_decided();
+        let mut decided = explanation.is_decided();
         for key in resource.keys() {
             for config in &configs {
                 for finding in config.look_up(key) {
