@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// The user of an access token (Artifact Registry documentation, "Access token").
 const TOKEN_USER: &str = "oauth2accesstoken";
 
-/// Variables that hold an access token, as Google's tools read them.
+/// Variables that hold an access token: that of Terraform's provider for Google, and that of gcloud.
 const TOKEN_VARIABLES: [&str; 2] = ["GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"];
 
 /// A token that ends sooner than this is asked for again.

@@ -5,6 +5,7 @@
 
 #[path = "../../xtask/fuzz/src/config_json.rs"]
 mod config_json;
+#[cfg(unix)]
 #[path = "../../xtask/fuzz/src/helper_output.rs"]
 mod helper_output;
 
