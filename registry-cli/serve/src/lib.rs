@@ -19,6 +19,7 @@ mod running;
 mod server;
 mod sessions;
 mod store;
+mod ui;
 mod work;
 
 pub use access::{Access, Bearer, Users};

@@ -80,6 +80,12 @@ impl Builder {
         self
     }
 
+    /// Whether people find a web page at `/` that shows what is in the registry. On by default.
+    pub fn ui(mut self, ui: bool) -> Self {
+        self.limits.ui = ui;
+        self
+    }
+
     /// The largest manifest that is accepted, in bytes; 4 MiB by default. Larger ones get 413.
     pub fn manifest_limit(mut self, bytes: usize) -> Self {
         self.limits.manifest = bytes;

@@ -19,6 +19,7 @@ use crate::request_log::{RequestLog, RequestRecord};
 use crate::route::Route;
 use crate::sessions::Sessions;
 use crate::store::Store;
+use crate::ui;
 
 /// Everything that requests share.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub(crate) struct Server {
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) read_only: bool,
+    pub(crate) ui: bool,
     pub(crate) manifest: usize,
     pub(crate) page: usize,
     pub(crate) chunk_min: Option<u64>,
@@ -44,6 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             read_only: false,
+            ui: true,
             manifest: 4 << 20,
             page: usize::MAX,
             chunk_min: None,
@@ -110,6 +113,9 @@ impl Server {
 
     async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Problem> {
         let (method, path) = (&parts.method, parts.uri.path());
+        if self.limits.ui && ui::is_here(path) {
+            return Ok(ui::respond(self, parts, body).await);
+        }
         let query = parts.uri.query().unwrap_or_default();
         let query: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let route = Route::parse(method, path);

@@ -13,6 +13,8 @@ use crate::problem::{Code, Problem};
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     Everything,
+    /// Pulling from every repository.
+    Pulling,
     Only(Vec<Scope>),
 }
 
@@ -20,6 +22,7 @@ impl Caller {
     pub(crate) fn may(&self, needed: &Scope) -> bool {
         match self {
             Self::Everything => true,
+            Self::Pulling => needed.clone().only_pull().is_some_and(|pull| pull == *needed),
             Self::Only(held) => held.iter().any(|scope| scope.covers(needed)),
         }
     }
@@ -69,6 +72,26 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// [`Guard::admit`] for a browser, which asks for name and password but cannot fetch tokens.
+    #[allow(clippy::unused_async, reason = "looking at a password may take time")]
+    pub(crate) async fn admit_browser(
+        &self,
+        headers: &HeaderMap,
+        needed: &[Scope],
+    ) -> Result<Caller, Problem> {
+        let Access::Bearer(bearer) = &self.access else {
+            return self.admit(headers, needed, &[]);
+        };
+        let caller = match verify(&bearer.users, headers) {
+            Some(true) => Caller::Everything,
+            None if bearer.anonymous_pull => Caller::Pulling,
+            given => return Err(refuse_basic(given.is_some())),
+        };
+        // Who has no name yet may have more rights with one.
+        let allowed = needed.iter().all(|scope| caller.may(scope));
+        if allowed { Ok(caller) } else { Err(refuse_basic(false)) }
     }
 
     /// The `service` of the token endpoint, and the host of its URL: what the client calls us, so
