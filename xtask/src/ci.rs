@@ -49,6 +49,10 @@ fn steps() -> Vec<Step> {
         ("tests", split("test --workspace")),
         ("demo", split("xtask demo")),
         ("conformance", split("xtask conformance")),
+        (
+            "conformance by the specification's own program",
+            split("xtask conformance registry --official"),
+        ),
     ]
 }
 

@@ -2,10 +2,11 @@
 //! registries played against a client. A verdict a scenario, a summary, and two files under `target/conformance/`.
 
 mod client;
+mod official;
 mod registry;
 mod report;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -38,6 +39,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 
+    /// Run the specification's own program against the embedded registry instead; --program FILE says where it is, if neither in
+    /// target/peers nor on PATH
+    #[arg(long, conflicts_with_all = ["url", "only"])]
+    official: bool,
+
     /// Show every request of failed client scenarios
     #[arg(long)]
     transcript: bool,
@@ -67,7 +73,15 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::default();
+    let mut folder = workspace().join("target/conformance");
+    if arguments.official {
+        folder.push("official");
+    }
     runtime.block_on(async {
+        if arguments.official {
+            let program = arguments.program.first().map(Path::new);
+            return official::run(program, &folder, &mut report).await;
+        }
         if arguments.wants(Side::Registry) {
             registry::run(arguments, &mut report).await?;
         }
@@ -76,18 +90,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         anyhow::Ok(())
     })?;
-    let folder = results();
     report.write(&folder).with_context(|| format!("cannot write to {}", folder.display()))?;
     println!("\n{}\nresults: {}", report.summary(), folder.display());
-    if report.rows.is_empty() {
+    if report.rows.is_empty() && !arguments.official {
         bail!("no scenario was selected");
     }
     match report.failed() {
         0 => Ok(()),
         failed => bail!("{failed} of {} scenarios failed", report.rows.len()),
     }
-}
-
-fn results() -> PathBuf {
-    workspace().join("target/conformance")
 }

@@ -2,15 +2,15 @@
 //! with the very binary that users get. Nothing is left behind.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use registry_faults::{layout, sample};
 
-use crate::run::registry_binary;
+use crate::run::{Profile, registry_binary};
+use crate::serving::Serving;
 
 /// How wide the output is.
 const COLUMNS: usize = 80;
@@ -19,14 +19,14 @@ const COLUMNS: usize = 80;
 const SIZE: u64 = 24 << 20;
 
 pub(crate) fn run() -> Result<()> {
-    let program = registry_binary()?;
+    let program = registry_binary(Profile::Dev)?;
     let started = Instant::now();
     let folder = tempfile::tempdir()?;
     let shell = Shell { program, folder: folder.path().to_owned() };
 
     println!("A registry on this machine, in memory:\n");
     let serving = shell.serve()?;
-    let host = &serving.host;
+    let host = serving.host()?;
 
     println!("\nA real image, of files of this machine:\n");
     let begun = Instant::now();
@@ -112,34 +112,13 @@ impl Shell {
         Ok(stdout)
     }
 
-    /// Starts `registry serve`, and waits for its address.
+    /// Starts `registry serve`, and shows its address.
     fn serve(&self) -> Result<Serving> {
         let words = ["serve", "--address", "127.0.0.1:0"];
         println!("$ registry {}", words.join(" "));
-        let mut child = self.command(&words).stdout(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("no output of registry serve")?;
-        let mut serving = Serving { child, host: String::new() };
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        show_line(line.trim());
-        let host =
-            line.trim().strip_prefix("http://").context("registry serve gives no address")?;
-        host.clone_into(&mut serving.host);
+        let serving = Serving::start(self.command(&words))?;
+        show_line(&serving.url);
         Ok(serving)
-    }
-}
-
-/// A running `registry serve`; dropping it ends the process.
-struct Serving {
-    child: Child,
-    host: String,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // It may have ended already; either way nothing is left to do.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

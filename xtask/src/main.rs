@@ -1,11 +1,13 @@
 //! The chores of this workspace: `cargo xtask` lists them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
+mod bench;
 mod ci;
 mod conformance;
 mod demo;
 mod peers;
 mod run;
+mod serving;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,8 @@ enum Chore {
     Demo,
     /// Everything that continuous integration runs, in its order
     Ci,
+    /// Measure against programs of others, on this machine and in one run
+    Bench(bench::Arguments),
     /// Install the programs of others that tests compare with, into target/peers
     Peers,
     /// Play the specification against a registry, and hostile registries against a client
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         }
         Some(Chore::Demo) => demo::run(),
         Some(Chore::Ci) => ci::run(),
+        Some(Chore::Bench(arguments)) => bench::run(&arguments),
         Some(Chore::Peers) => {
             peers::run();
             Ok(())

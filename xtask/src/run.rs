@@ -42,9 +42,19 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         .with_context(|| format!("{name} printed something else than text"))
 }
 
+/// How the command line is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
 /// Builds the command line and returns its path, wherever cargo puts it.
-pub(crate) fn registry_binary() -> Result<PathBuf> {
+pub(crate) fn registry_binary(profile: Profile) -> Result<PathBuf> {
     let mut build = cargo(["build", "-p", "registry-cli", "--bin", "registry"]);
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
     build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let messages = output(&mut build)?;
     let executable = messages.lines().find_map(|line| {

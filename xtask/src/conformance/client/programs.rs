@@ -12,7 +12,7 @@ use registry_faults::scenario::{Action, Class, Client, Done, Failure, Outcome, T
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::run::registry_binary;
+use crate::run::{Profile, registry_binary};
 
 /// What a program calls each task. Placeholders: `{host}`, `{repository}` (with its host), `{image}` (with its tag or digest),
 /// `{layout}`, `{name}` (the tag inside the layout), `{auth}` (a Docker configuration file).
@@ -108,7 +108,7 @@ impl Program {
             .find(|table| table.name == name)
             .with_context(|| format!("no adapter for {name}; there are {}", known()))?;
         let path = if name == "registry" {
-            registry_binary()?
+            registry_binary(Profile::Dev)?
         } else {
             peers::find(name).with_context(|| {
                 format!(
