@@ -45,7 +45,9 @@ pub(super) fn set(document: &str, outer: &str, inner: &str, value: &str) -> Opti
     let entries = members(document, object)?;
     if let Some(entry) = last(&entries, inner) {
         let before = &document[..entry.start];
-        let line = before.rfind('\n').map_or("", |line| &before[line..]);
+        // The indentation, if the entry starts its line.
+        let line = before.rfind('\n').map(|line| &before[line..]);
+        let line = line.filter(|line| line.trim_ascii().is_empty()).unwrap_or("");
         return Some(replaced(document, &entry.value, &indented(value, line)));
     }
     let lead = lead(document, object, &entries).unwrap_or("\n\t\t");

@@ -49,6 +49,13 @@ fn an_entry_that_is_there_is_replaced_and_no_other_byte_changes() {
 }
 
 #[test]
+fn an_entry_inside_a_line_stays_in_it() {
+    let inside = "{\n  \"auths\": {\"b.io\": {\"old\":true}, \"c.io\": {}}\n}";
+    let after = set(inside, "auths", "b.io", r#"{"auth":"eQ=="}"#).unwrap();
+    assert_eq!(after, inside.replace(r#"{"old":true}"#, r#"{"auth":"eQ=="}"#));
+}
+
+#[test]
 fn removing_takes_the_comma_and_leaves_the_rest() {
     let all = r#"{"auths":{"a":{}, "b":{} ,"c":[1,"}"] }}"#;
     assert_eq!(remove(all, "auths", "a").unwrap(), r#"{"auths":{"b":{} ,"c":[1,"}"] }}"#);
@@ -103,14 +110,18 @@ proptest! {
         auths in prop::option::of(object()),
         name in "[a-c\"\\\\}]{1,3}",
         new in object(),
-        pretty in any::<bool>(),
+        format in 0..3,
     ) {
         top.remove("auths");
         if let Some(auths) = auths {
             top.insert("auths".to_owned(), Value::Object(auths));
         }
         let before = Value::Object(top);
-        let text = if pretty { format!("{before:#}\n") } else { before.to_string() };
+        let text = match format {
+            0 => before.to_string(),
+            1 => format!("{before:#}\n"),
+            _ => before.to_string().replacen('{', "{\n ", 1),
+        };
         let new = Value::Object(new);
 
         let mut after = before.clone();
