@@ -23,8 +23,8 @@ use crate::{
 ///
 /// An entry of its `index.json` has its bare tag as `org.opencontainers.image.ref.name`. Several
 /// processes may write to one layout at a time: blobs are renamed into place once they are
-/// verified, and `index.json` is replaced under a lock. Symbolic links inside a layout are never
-/// followed.
+/// verified, and `index.json` is replaced under a lock. Files that a killed process left half-written
+/// are removed by the next copy. Symbolic links inside a layout are never followed.
 #[derive(Debug)]
 pub struct Layout {
     directory: Arc<Directory>,

@@ -27,6 +27,6 @@ pub use self::{
     memory::Memory,
     platform::{Platform, PlatformError},
     remote::{Blob, Referrers, Remote, Repositories, Tags},
-    store::{ByteStream, Sink, Source, Stored, verified_blob},
+    store::{ByteStream, Sink, Source, Stored, read_blob, verified_blob},
     verify::{Verified, Verifier},
 };

@@ -84,6 +84,10 @@ impl Manifest {
         if carrier.as_deref().is_some_and(media_type::is_schema1) {
             return Err(schema1(what));
         }
+        // An array would be read as the fields in their order.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refuse("it is no JSON object".to_owned()));
+        }
         let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
             let said = carrier.as_deref().unwrap_or("nothing");
             refuse(format!("it is declared as {said} and does not read as one ({error})"))

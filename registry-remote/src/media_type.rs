@@ -6,6 +6,8 @@ pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// An image configuration of the OCI image specification.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// An image configuration of Docker's schema 2.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// An uncompressed layer.
 pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// A layer compressed with gzip.

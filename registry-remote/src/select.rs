@@ -1,14 +1,28 @@
 //! From an index to what is wanted of it.
 
 use registry_name::Identifier;
+use serde::Deserialize;
 
-use crate::{Descriptor, Error, Manifest, Mismatch, Platform, Source};
+use crate::{Descriptor, Error, Manifest, Mismatch, Platform, Source, media_type, read_blob};
 
 /// Indexes in indexes that are searched for a platform, at most.
 const MAX_DEPTH: usize = 8;
+/// The largest configuration that is searched for a platform, bytes.
+const MAX_CONFIG: u64 = 4 << 20;
 
-/// The image for a platform: `named` itself where it is an image, else the first entry of the
-/// index, or of an index within it, that matches.
+/// What the configuration of an image says of where it runs
+/// ([image-spec, config](https://github.com/opencontainers/image-spec/blob/main/config.md)).
+#[derive(Default, Deserialize)]
+struct Config {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    #[serde(rename = "os.version")]
+    os_version: Option<String>,
+}
+
+/// The image for a platform: the first entry of the index, or of an index within it, that matches.
+/// An image that stands alone is it too, unless its configuration names another platform.
 ///
 /// # Errors
 ///
@@ -19,6 +33,7 @@ pub async fn image(
     wanted: &Platform,
 ) -> Result<Manifest, Error> {
     if !named.is_index() {
+        check_alone(source, &named, std::slice::from_ref(wanted)).await?;
         return Ok(named);
     }
     let mut offered = Vec::new();
@@ -36,7 +51,7 @@ pub async fn image(
             }
             offered.extend(index.platforms());
             for entry in index.manifests() {
-                if entry.platform.is_none() && crate::media_type::is_index(&entry.media_type) {
+                if entry.platform.is_none() && media_type::is_index(&entry.media_type) {
                     nested.push(child(source, entry).await?);
                 }
             }
@@ -47,9 +62,14 @@ pub async fn image(
 }
 
 /// The index with only the entries for some platforms; all of them must be offered.
-pub(crate) fn entries(index: &Manifest, wanted: &[Platform]) -> Result<Manifest, Error> {
+pub(crate) async fn entries(
+    source: &dyn Source,
+    index: Manifest,
+    wanted: &[Platform],
+) -> Result<Manifest, Error> {
     if !index.is_index() {
-        return Ok(index.clone());
+        check_alone(source, &index, wanted).await?;
+        return Ok(index);
     }
     for platform in wanted {
         if !index.manifests().iter().any(|entry| is_for(entry, platform)) {
@@ -74,6 +94,51 @@ pub(crate) async fn child(source: &dyn Source, entry: &Descriptor) -> Result<Man
         return Err(Error::Manifest { what: what(), reason });
     }
     Ok(manifest)
+}
+
+/// Refuses an image that stands alone for the first platform that its configuration contradicts.
+async fn check_alone(
+    source: &dyn Source,
+    image: &Manifest,
+    wanted: &[Platform],
+) -> Result<(), Error> {
+    let types = [media_type::OCI_CONFIG, media_type::DOCKER_CONFIG];
+    let config = image.config().filter(|config| types.contains(&config.media_type.as_str()));
+    let Some(config) = config else { return Ok(()) };
+    let bytes = read_blob(source, config, MAX_CONFIG).await?;
+    // Whether a configuration makes sense is for whoever runs it to judge.
+    let said: Config = serde_json::from_slice(&bytes).unwrap_or_default();
+    match wanted.iter().find(|wanted| said.contradicts(wanted)) {
+        Some(wanted) => Err(Error::NoPlatform {
+            wanted: Box::new(wanted.clone()),
+            offered: vec![said.platform()],
+        }),
+        None => Ok(()),
+    }
+}
+
+impl Config {
+    fn contradicts(&self, wanted: &Platform) -> bool {
+        let differs = |said: &Option<String>, wanted: Option<&String>| {
+            let said = said.as_ref().filter(|said| !said.is_empty());
+            said.zip(wanted).is_some_and(|(said, wanted)| said != wanted)
+        };
+        differs(&self.os, Some(&wanted.os))
+            || differs(&self.architecture, Some(&wanted.architecture))
+            || differs(&self.variant, wanted.variant.as_ref())
+            || differs(&self.os_version, wanted.os_version.as_ref())
+    }
+
+    fn platform(self) -> Platform {
+        let unknown = || "unknown".to_owned();
+        Platform {
+            os: self.os.unwrap_or_else(unknown),
+            architecture: self.architecture.unwrap_or_else(unknown),
+            variant: self.variant,
+            os_version: self.os_version,
+            os_features: Vec::new(),
+        }
+    }
 }
 
 fn is_for(entry: &Descriptor, wanted: &Platform) -> bool {

@@ -6,8 +6,9 @@
 use std::{fmt, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
+use futures_util::StreamExt as _;
 use registry_name::{Digest, Identifier, Repository, Tag};
 
 use crate::{Descriptor, Error, Manifest, Plan, Verified};
@@ -102,4 +103,27 @@ pub async fn verified_blob(
 ) -> Result<Verified, Error> {
     let what = format!("blob {} of {}", descriptor.digest, source.location());
     Ok(Verified::new(source.open_blob(descriptor, 0).await?, descriptor, what))
+}
+
+/// All bytes of a small blob, verified.
+///
+/// # Errors
+///
+/// [`Error::Limit`] where it has more than `cap` bytes; otherwise as its source has them, or
+/// [`Error::Integrity`].
+pub async fn read_blob(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    cap: u64,
+) -> Result<Bytes, Error> {
+    if descriptor.size > cap {
+        let what = format!("the size of blob {} of {}", descriptor.digest, source.location());
+        return Err(Error::Limit { what, limit: format!("{cap} bytes") });
+    }
+    let mut stream = verified_blob(source, descriptor).await?;
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk?);
+    }
+    Ok(bytes.freeze())
 }

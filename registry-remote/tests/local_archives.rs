@@ -16,7 +16,8 @@ use local::{
 };
 use registry_name::{Identifier, Reference};
 use registry_remote::{
-    ArchiveKind, ArchiveSource, ArchiveWriter, CopyOptions, ErrorKind, Layout, Sink, Source, copy,
+    ArchiveKind, ArchiveSource, ArchiveWriter, CopyOptions, ErrorKind, Layout, Manifest, Sink,
+    Source, copy,
 };
 use serde_json::{Value, json};
 
@@ -163,6 +164,23 @@ async fn an_index_in_a_docker_archive_needs_a_platform() {
     let config = read_blob(&archive, manifest.config().unwrap()).await.unwrap();
     let config: Value = serde_json::from_slice(&config).unwrap();
     assert_eq!(config["architecture"], "arm64");
+}
+
+#[tokio::test]
+async fn an_index_without_platforms_does_not_fit_into_a_docker_archive_at_all() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, manifest) = small_image(&[]);
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [manifest.descriptor()] });
+    let index = Manifest::new(index.to_string(), None, "test").unwrap();
+    source.add_manifest(index, Some("multi".parse().unwrap()));
+    let path = scratch.path().join("file.tar");
+    let writer = Arc::new(ArchiveWriter::new(&path, ArchiveKind::Docker, None));
+    let error = transfer(source, &by_tag("multi"), writer, None).await.unwrap_err();
+    let text = told(&error);
+    assert!(
+        text.ends_with("is an index that names no platform; choose one of its images by digest"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod stage;
 use std::sync::Arc;
 
 use registry_name::Identifier;
-use registry_remote::{CopyOptions, Error, ErrorKind, Memory, Sink, Source, copy, media_type};
+use registry_remote::{
+    CopyOptions, Error, ErrorKind, Manifest, Memory, Sink, Source, copy, media_type,
+};
 use stage::{Stage, image, image_with, index, noise, tag};
 
 type Shared = Arc<Memory>;
@@ -155,7 +157,8 @@ async fn requests_are_few() {
     assert!(requests.len() <= 45, "{} requests: {requests:#?}", requests.len());
 
     let remote = stage.remote("app");
-    let (_, requests) = stage.requests(remote.head_manifest(&Identifier::Tag(tag("v1")))).await;
+    let (_, requests) =
+        stage.requests(Box::pin(remote.head_manifest(&Identifier::Tag(tag("v1"))))).await;
     assert_eq!(requests, ["HEAD /v2/app/manifests/v1"]);
 }
 
@@ -198,7 +201,7 @@ impl Source for Lying {
         "a liar".to_owned()
     }
 
-    async fn manifest(&self, identifier: &Identifier) -> Result<registry_remote::Manifest, Error> {
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
         self.0.manifest(identifier).await
     }
 
@@ -284,4 +287,22 @@ async fn an_artifact_with_a_subject_is_listed_as_a_referrer() {
     let listed = &remote.referrers(subject.digest(), None).await.unwrap().descriptors[0];
     assert_eq!(listed.digest, *artifact.digest());
     assert_eq!(listed.annotations["k"], "v");
+}
+
+#[tokio::test]
+async fn a_manifest_named_by_sha512_keeps_that_name_beside_its_tag() {
+    let stage = Stage::start().await;
+    let memory = Shared::default();
+    let known = image(&memory, &[noise(1, 10)], None);
+    let digest = registry_remote::verify::digest(registry_name::Algorithm::Sha512, known.bytes());
+    let manifest =
+        Manifest::verified(known.bytes().clone(), Some(known.media_type()), &digest, "test")
+            .unwrap();
+    memory.add_manifest(manifest.clone(), Some(tag("v1")));
+    let report = push(&memory, &stage, "app", "v1").await;
+    assert_eq!(report.root.digest, digest);
+    let remote = stage.remote("app");
+    for name in [Identifier::Digest(digest), Identifier::Tag(tag("v1"))] {
+        assert_eq!(remote.get_manifest(&name).await.unwrap().bytes(), manifest.bytes());
+    }
 }

@@ -173,11 +173,12 @@ fn check_image(parts: Parts<'_>) -> Result<(), Error> {
     let root = parts.root;
     if root.is_index() {
         let offered: Vec<_> = root.platforms().iter().map(ToString::to_string).collect();
-        let what = format!(
-            "a docker archive holds one image and {} is an index; choose one with --platform ({})",
-            root.digest(),
-            offered.join(", ")
-        );
+        let rest = if offered.is_empty() {
+            "an index that names no platform; choose one of its images by digest".to_owned()
+        } else {
+            format!("an index; choose one with --platform ({})", offered.join(", "))
+        };
+        let what = format!("a docker archive holds one image and {} is {rest}", root.digest());
         return Err(Error::Unsupported { what });
     }
     let planned = |layer: &&Descriptor| parts.blobs.iter().any(|blob| blob.digest == layer.digest);

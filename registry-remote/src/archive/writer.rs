@@ -17,7 +17,11 @@ use super::{
 };
 use crate::{
     Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
-    local::{blocking, draft::Draft, pour::pour},
+    local::{
+        blocking,
+        draft::{self, Draft},
+        pour::pour,
+    },
 };
 
 /// An archive to write: what was there before stays until the new one is whole.
@@ -86,7 +90,9 @@ impl Sink for ArchiveWriter {
         let manifests = plan.manifests().iter().map(|manifest| manifest.digest().clone()).collect();
         let path = self.path.clone();
         let open = blocking(move || {
-            let draft = Draft::new(&target(&path)?)?;
+            let target = target(&path)?;
+            draft::sweep(draft::parent(&target));
+            let draft = Draft::new(&target)?;
             draft.set_len(shape.length)?;
             let file = draft.slot(0);
             for (at, bytes) in &shape.fixed {

@@ -26,7 +26,7 @@ pub(super) async fn root(
     match platforms {
         [] => Ok(named),
         [one] => select::image(source.as_ref(), named, one).await,
-        several => select::entries(&named, several),
+        several => select::entries(source.as_ref(), named, several).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use registry_name::Tag;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::{CopyEvent, CopyOptions, Plan, Report, watch::Watched};
 use crate::{Descriptor, Error, Manifest, Sink, Source, Stored};
@@ -70,7 +70,7 @@ async fn put_manifest(
 }
 
 /// Does `work` for each item, up to `jobs` at a time on as many cores, and `then` for each result.
-/// The first error ends it, and ends what is still running.
+/// The first error ends it, once what was still running has been ended and has cleaned up.
 async fn for_each<T, R, F>(
     items: Vec<T>,
     jobs: usize,
@@ -89,14 +89,21 @@ where
         {
             running.spawn(work(item));
         }
-        match running.join_next().await {
-            Some(Ok(result)) => then(result?),
-            Some(Err(broken)) => match broken.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Err(Error::Unsupported { what: "the copy was cancelled".into() }),
-            },
-            None => return Ok(()),
+        let Some(joined) = running.join_next().await else { return Ok(()) };
+        match joined.unwrap_or_else(broken) {
+            Ok(result) => then(result),
+            Err(error) => {
+                running.shutdown().await;
+                return Err(error);
+            }
         }
+    }
+}
+
+fn broken<R>(task: JoinError) -> Result<R, Error> {
+    match task.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Error::Unsupported { what: "the copy was cancelled".to_owned() }),
     }
 }
 

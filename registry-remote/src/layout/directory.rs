@@ -26,6 +26,7 @@ use crate::{
 const WHAT: &str = "OCI layout";
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
+const IS_FILE: &str = "it is a file; is it an archive?";
 
 /// Every function here waits for the disk.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Directory {
     /// Whether this is a layout, of a version that is known.
     pub(super) fn check_layout(&self) -> Result<(), Error> {
         if !fs::metadata(&self.root).map_err(Error::local("open", &self.root))?.is_dir() {
-            return Err(self.broken("it is a file; is it an archive?"));
+            return Err(self.broken(IS_FILE));
         }
         let Some(bytes) = self.read(&[MARKER])? else {
             return Err(self.broken("it has no oci-layout file"));
@@ -162,12 +163,28 @@ impl Directory {
             make(directory)?;
             new.directories.push(directory.to_owned());
         }
+        if self.root.is_file() {
+            return Err(self.broken(IS_FILE));
+        }
         if !self.is_foreign()? {
             let draft = Draft::new(&self.root.join(MARKER))?;
             draft.slot(0).write_at(0, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
             new.marker = draft.publish_first()?;
         }
-        self.check_layout()
+        self.check_layout()?;
+        self.sweep();
+        Ok(())
+    }
+
+    /// Removes what killed processes left half-written. A linked directory is not the layout's.
+    fn sweep(&self) {
+        let blobs = self.root.join("blobs");
+        let algorithms = ["sha256", "sha512"].map(|algorithm| blobs.join(algorithm));
+        let is_ours = |path: &Path| fs::symlink_metadata(path).is_ok_and(|path| path.is_dir());
+        draft::sweep(&self.root);
+        if is_ours(&blobs) {
+            algorithms.iter().filter(|path| is_ours(path)).for_each(|path| draft::sweep(path));
+        }
     }
 
     /// The path of a blob, once its directory is there.

@@ -9,14 +9,18 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile, TempPath};
 
-use super::pour::Slot;
+use super::{
+    pour::Slot,
+    read::{self, Found},
+};
 use crate::Error;
 
 /// How the names of drafts begin, so that what a killed process left is recognised.
 pub(crate) const PREFIX: &str = ".registry-";
+const SUFFIX: &str = ".partial";
 
 /// A file that is at its final path only once it is whole and on disk. Dropped before that, it
-/// is gone.
+/// is gone. It is locked for as long as it is open, so that [`sweep`] knows that somebody is at it.
 #[derive(Debug)]
 pub(crate) struct Draft {
     file: Arc<File>,
@@ -69,6 +73,22 @@ pub(crate) fn replace(target: &Path, bytes: &[u8]) -> Result<(), Error> {
     draft.publish()
 }
 
+/// Removes the drafts in a directory that no living process holds.
+pub(crate) fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for name in entries.flatten().map(|entry| entry.file_name()) {
+        if let Some(name) = name.to_str()
+            && name.starts_with(PREFIX)
+            && name.ends_with(SUFFIX)
+            && let Ok(Found::File(draft)) = read::open_below(directory, &[name])
+            && draft.try_lock().is_ok()
+        {
+            // What cannot be removed is somebody else's, and harms nobody.
+            let _ = fs::remove_file(directory.join(name));
+        }
+    }
+}
+
 /// A directory that everybody may read, whatever the process's file mode mask lets through.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -77,15 +97,26 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// An empty file that is locked and was not swept before it was.
 fn create(directory: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
-    builder.prefix(PREFIX).suffix(".partial");
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.tempfile_in(directory)
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    loop {
+        let mut builder = Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX);
+        let draft = builder.make_in(directory, |path| options.open(path))?;
+        // Where there are no locks, nothing is swept either.
+        let _ = draft.as_file().lock();
+        if fs::symlink_metadata(draft.path()).is_ok() {
+            return Ok(draft);
+        }
+    }
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory that a file is in.
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

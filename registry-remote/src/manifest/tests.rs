@@ -164,3 +164,14 @@ fn the_views_of_oci_spec_agree() {
     assert_eq!(manifest.to_oci_image().unwrap().layers().len(), manifest.layers().len());
     assert!(manifest.to_oci_index().is_err());
 }
+
+#[test]
+fn an_array_is_no_manifest_although_its_items_would_fit_the_fields() {
+    let config = descriptor(media_type::OCI_CONFIG);
+    let text =
+        format!(r#"[2,"{}",null,{config},[],null,null,null,null]"#, media_type::OCI_MANIFEST);
+    for said in [None, Some(media_type::OCI_MANIFEST)] {
+        let reason = reason(read(text.clone(), said));
+        assert!(reason.contains("it is no JSON object"), "{reason}");
+    }
+}

@@ -6,7 +6,7 @@ use http::{
     Method,
     header::{CONTENT_TYPE, HeaderName},
 };
-use registry_name::{Digest, Identifier, Tag};
+use registry_name::{Algorithm, Digest, Identifier, Tag};
 use registry_transport::{Body, ErrorKind, MANIFEST_CAP, Replay, Response};
 
 use super::Remote;
@@ -110,6 +110,9 @@ impl Remote {
     /// Stores a manifest's exact bytes, by its digest or under a tag. What it needs must be
     /// there: blobs before images, images before indexes.
     ///
+    /// Under a tag, a registry names the bytes by sha256: where the manifest's own digest is
+    /// another, it is stored by that digest first.
+    ///
     /// Where the manifest has a subject and the registry does not keep referrers itself, the
     /// referrers tag is kept up to date.
     ///
@@ -121,10 +124,12 @@ impl Remote {
         manifest: &Manifest,
         tag: Option<&Tag>,
     ) -> Result<(), Error> {
-        let identifier = match tag {
-            Some(tag) => Identifier::Tag(tag.clone()),
-            None => Identifier::Digest(manifest.digest().clone()),
-        };
+        let digest = manifest.digest();
+        let by_digest = Identifier::Digest(digest.clone());
+        let identifier = tag.map_or(by_digest.clone(), |tag| Identifier::Tag(tag.clone()));
+        if tag.is_some() && digest.algorithm() != Algorithm::Sha256 {
+            self.put(&by_digest, manifest).await?;
+        }
         let keeps_referrers = self.put(&identifier, manifest).await?;
         if manifest.subject().is_some() && !keeps_referrers {
             self.keep_referrer(manifest).await?;

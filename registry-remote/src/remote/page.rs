@@ -41,7 +41,7 @@ impl Pager {
             transport.send(request.clone()).await.map_err(Error::registry(attempt))?;
         let next = response.next_link().map_err(Error::registry(attempt))?;
         let bytes = response.bytes(PAGE_CAP).await.map_err(Error::registry(attempt))?;
-        self.guard.page(bytes.len(), next.as_ref()).map_err(|limit| self.endless(limit))?;
+        self.guard.page(bytes.len(), next.as_ref()).map_err(|reason| self.endless(&reason))?;
         self.next = next.map(|url| request.to(url));
         let page = serde_json::from_slice(&bytes).map_err(|error| Error::Unsupported {
             what: format!(
@@ -54,11 +54,11 @@ impl Pager {
 
     /// Counts what a page brought; `items` are its members, in any form that tells them apart.
     pub(super) fn count<I: Hash>(&mut self, items: impl Iterator<Item = I>) -> Result<(), Error> {
-        self.guard.items(items).map_err(|limit| self.endless(limit))
+        self.guard.items(items).map_err(|reason| self.endless(&reason))
     }
 
-    fn endless(&self, limit: String) -> Error {
-        Error::Limit { what: format!("the list asked for to {}", self.what), limit }
+    fn endless(&self, reason: &str) -> Error {
+        Error::Unsupported { what: format!("cannot {}: {reason}", self.what) }
     }
 }
 
@@ -77,14 +77,14 @@ impl Guard {
         self.pages += 1;
         self.bytes += bytes;
         if self.pages > MAX_PAGES {
-            return Err(format!("{MAX_PAGES} pages"));
+            return Err(format!("the list has more than {MAX_PAGES} pages"));
         }
         if self.bytes > MAX_BYTES {
-            return Err(format!("{} MiB", MAX_BYTES >> 20));
+            return Err(format!("the list has more than {} MiB", MAX_BYTES >> 20));
         }
         match next {
             Some(next) if !self.visited.insert(next.clone()) => {
-                Err("one visit to each page: its Link leads back".to_owned())
+                Err("a page leads back to one that was read already".to_owned())
             }
             _ => Ok(()),
         }
@@ -97,12 +97,12 @@ impl Guard {
             item.hash(&mut hasher);
             self.seen.insert(hasher.finish());
             if self.seen.len() > MAX_ITEMS {
-                return Err(format!("{MAX_ITEMS} entries"));
+                return Err(format!("the list has more than {MAX_ITEMS} entries"));
             }
         }
         self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
         if self.barren > MAX_BARREN {
-            return Err(format!("{MAX_BARREN} pages in a row without anything new"));
+            return Err(format!("more than {MAX_BARREN} pages in a row bring nothing new"));
         }
         Ok(())
     }

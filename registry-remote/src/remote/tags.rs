@@ -53,7 +53,7 @@ impl Tags {
     ///
     /// # Errors
     ///
-    /// What the registry said; [`Error::Limit`] where the list does not come to an end.
+    /// What the registry said; [`Error::Unsupported`] where the list does not come to an end.
     pub async fn next(&mut self) -> Result<Option<Vec<Tag>>, Error> {
         let page: Option<TagPage> = self.pager.next(self.client.transport()).await?;
         let Some(page) = page else { return Ok(None) };
@@ -96,7 +96,7 @@ impl Repositories {
     ///
     /// # Errors
     ///
-    /// What the registry said; [`Error::Limit`] where the list does not come to an end.
+    /// What the registry said; [`Error::Unsupported`] where the list does not come to an end.
     pub async fn next(&mut self) -> Result<Option<Vec<Repository>>, Error> {
         let page: Option<RepositoryPage> = self.pager.next(self.client.transport()).await?;
         let Some(page) = page else { return Ok(None) };

@@ -9,13 +9,13 @@ mod requests;
 
 use std::sync::{Arc, Mutex};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use registry_transport::{Error as TransportError, ErrorKind};
 use url::Url;
 
 use super::Remote;
-use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, verified_blob};
+use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob, verified_blob};
 
 /// Blobs up to this size are sent in the very request that begins their upload, bytes.
 const SINGLE_POST: u64 = 64 << 10;
@@ -126,12 +126,7 @@ impl Upload<'_> {
         if refused || self.descriptor.size > SINGLE_POST {
             return Ok(None);
         }
-        let mut stream = verified_blob(self.source.as_ref(), self.descriptor).await?;
-        let mut bytes = BytesMut::new();
-        while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk?);
-        }
-        Ok(Some(bytes.freeze()))
+        read_blob(self.source.as_ref(), self.descriptor, SINGLE_POST).await.map(Some)
     }
 
     async fn begin(&self, begin: Begin) -> Result<Begun, Error> {

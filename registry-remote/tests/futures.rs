@@ -1,0 +1,72 @@
+//! Every public future can be spawned: it is `Send`, whatever it holds across its waits.
+
+use std::sync::Arc;
+
+use registry_name::{Digest, Identifier, Tag};
+use registry_remote::{
+    ArchiveSource, ArchiveWriter, Blob, Client, CopyOptions, Descriptor, Layout, Manifest, Memory,
+    Plan, Platform, Referrers, Remote, Repositories, Sink, Source, Tags, copy, read_blob, select,
+    verified_blob,
+};
+
+fn assert_send<T: Send>(_: T) {}
+
+fn assert_shareable<T: Send + Sync>() {}
+
+// Compiled, never run.
+#[allow(dead_code, reason = "what is checked here is checked by the compiler")]
+fn every_public_future_is_send(
+    (source, sink): (&Arc<dyn Source>, &Arc<dyn Sink>),
+    (identifier, tag, digest): (&Identifier, &Tag, &Digest),
+    (blob, manifest, plan): (&Descriptor, &Manifest, &Plan),
+    (remote, platform): (&Remote, &Platform),
+    (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
+    layout: &Layout,
+) {
+    assert_send(copy(source, identifier, sink, Some(tag), &CopyOptions::default()));
+    assert_send(select::image(source.as_ref(), manifest.clone(), platform));
+    assert_send(verified_blob(source.as_ref(), blob));
+    assert_send(read_blob(source.as_ref(), blob, 1));
+
+    assert_send(source.manifest(identifier));
+    assert_send(source.open_blob(blob, 0));
+    assert_send(sink.resolve(identifier));
+    assert_send(sink.begin(plan));
+    assert_send(sink.put_blob(blob, source));
+    assert_send(sink.put_manifest(manifest, Some(tag)));
+    assert_send(sink.repair(manifest, source));
+    assert_send(sink.finish());
+
+    assert_send(remote.blob(blob));
+    assert_send(bytes.chunk());
+    assert_send(remote.get_manifest(identifier));
+    assert_send(remote.head_manifest(identifier));
+    assert_send(remote.put_manifest_as(manifest, Some(tag)));
+    assert_send(remote.delete_manifest(digest));
+    assert_send(remote.delete_tag(tag));
+    assert_send(remote.referrers(digest, None));
+    assert_send(tags.next());
+    assert_send(tags.all());
+    assert_send(repositories.next());
+    assert_send(repositories.all());
+
+    assert_send(Layout::open("directory"));
+    assert_send(layout.entries());
+    assert_send(layout.tags());
+    assert_send(layout.only());
+    assert_send(ArchiveSource::open("file"));
+}
+
+#[test]
+fn what_is_passed_between_tasks_can_be() {
+    assert_shareable::<Client>();
+    assert_shareable::<Remote>();
+    assert_shareable::<Manifest>();
+    assert_shareable::<Memory>();
+    assert_shareable::<Layout>();
+    assert_shareable::<ArchiveSource>();
+    assert_shareable::<ArchiveWriter>();
+    assert_shareable::<CopyOptions>();
+    assert_shareable::<Referrers>();
+    assert_shareable::<registry_remote::Error>();
+}
