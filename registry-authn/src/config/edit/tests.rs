@@ -109,10 +109,15 @@ proptest! {
         mut top in object(),
         auths in prop::option::of(object()),
         name in "[a-c\"\\\\}]{1,3}",
+        known in prop::option::of(any::<prop::sample::Index>()),
         new in object(),
         format in 0..3,
     ) {
         top.remove("auths");
+        // Half of the time an entry that is there is replaced.
+        let names: Vec<_> = auths.iter().flat_map(|auths| auths.keys().cloned()).collect();
+        let known = known.filter(|_| !names.is_empty()).map(|known| known.get(&names).clone());
+        let name = known.unwrap_or(name);
         if let Some(auths) = auths {
             top.insert("auths".to_owned(), Value::Object(auths));
         }
