@@ -1,17 +1,18 @@
 //! Who may do what.
 
-use std::fmt;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 mod guard;
+mod rights;
 mod scope;
 mod token;
+mod users;
 
 pub(crate) use guard::{Caller, Guard};
+pub use rights::{Rights, UnknownRight};
 pub(crate) use scope::Scope;
 pub(crate) use token::TokenRequest;
+pub use users::Users;
 
 /// How clients prove who they are. Without any, everybody may do everything.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,7 @@ pub enum Access {
     /// Everybody may do everything.
     #[default]
     Anonymous,
-    /// Name and password with every request (RFC 7617). Every user may do everything.
+    /// Name and password with every request (RFC 7617).
     Basic(Users),
     /// Tokens (RFC 6750) from the registry's own endpoint at `/token`.
     Bearer(Bearer),
@@ -46,8 +47,8 @@ impl From<Bearer> for Access {
 
 /// The settings of token access.
 ///
-/// A token is good for the scopes that were asked for, and no others. With user name and password
-/// every scope is granted.
+/// A token is good for the scopes that were asked for, as far as the user's [`Rights`] go, and no
+/// others.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     pub(crate) users: Users,
@@ -76,40 +77,20 @@ impl Bearer {
     }
 }
 
-/// Names and passwords. Passwords are kept as hashes, and compared in constant time.
-#[derive(Clone, Default)]
-pub struct Users(Vec<User>);
-
-#[derive(Clone)]
-struct User {
-    name: String,
-    password: [u8; 32],
-}
-
-impl Users {
-    /// Whether there is a user with this name and this password.
-    pub(crate) fn verify(&self, name: &str, password: &str) -> bool {
-        let given: [u8; 32] = Sha256::digest(password).into();
-        // Every user is looked at, so the time tells neither who exists nor how close a guess is.
-        self.0.iter().fold(false, |found, user| {
-            let difference = user.password.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
-            found | ((user.name == name) & (std::hint::black_box(difference) == 0))
-        })
-    }
-}
-
-impl<N: Into<String>, P: AsRef<str>> FromIterator<(N, P)> for Users {
-    fn from_iter<I: IntoIterator<Item = (N, P)>>(users: I) -> Self {
-        let hashed = users.into_iter().map(|(name, password)| User {
-            name: name.into(),
-            password: Sha256::digest(password.as_ref()).into(),
-        });
-        Self(hashed.collect())
-    }
-}
-
-impl fmt::Debug for Users {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.iter().map(|user| &user.name)).finish()
-    }
+/// Why an htpasswd file cannot be used. It repeats nothing from the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HtpasswdError {
+    /// A line without a colon.
+    #[error("line {line} is not of the form name:hash")]
+    Shape {
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A hash that is not bcrypt's, or a password in plain text.
+    #[error("the hash on line {line} is not one of bcrypt; `htpasswd -B` makes those")]
+    Hash {
+        /// Counted from 1.
+        line: usize,
+    },
 }

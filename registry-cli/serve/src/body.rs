@@ -35,6 +35,65 @@ pub(crate) fn file(file: File, length: u64) -> Body {
     FileBody { remaining: length, next: read(file, length) }.boxed_unsync()
 }
 
+/// `body`, which fails after `length` bytes if it is longer.
+pub(crate) fn cut(body: Body, length: u64) -> Body {
+    CutBody { body, left: length, end: End::Later }.boxed_unsync()
+}
+
+struct CutBody {
+    body: Body,
+    left: u64,
+    end: End,
+}
+
+/// How near the failure is.
+#[derive(PartialEq)]
+enum End {
+    Later,
+    /// Once the connection has sent what it has: it drops that when a body fails.
+    Next,
+    Now,
+}
+
+impl HttpBody for CutBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.end {
+            End::Later => {}
+            End::Next => {
+                self.end = End::Now;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            End::Now => return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+        }
+        let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
+            return Poll::Ready(None);
+        };
+        let frame = frame?;
+        let Ok(mut data) = frame.into_data() else { return Poll::Ready(None) };
+        if data.len() as u64 > self.left {
+            self.end = End::Next;
+            data.truncate(usize::try_from(self.left).unwrap_or_default());
+        }
+        self.left -= data.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.end == End::Later && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 type Piece = JoinHandle<io::Result<(File, Bytes)>>;
 
 struct FileBody {

@@ -1,13 +1,13 @@
 //! What each endpoint does.
 
-use http::header::{HeaderName, InvalidHeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, InvalidHeaderValue};
 use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::body::{self, Body};
 use crate::problem::Problem;
-use crate::route::Route;
+use crate::route::{Route, nothing};
 use crate::server::{Call, json};
 
 mod blobs;
@@ -25,6 +25,7 @@ pub(crate) async fn dispatch(
     match route {
         Route::Base => json(&json!({})),
         Route::Health => json(&json!({ "status": "ok" })),
+        Route::Metrics => metrics(call),
         Route::Token => token::token(call, body).await,
         Route::Catalog => lists::catalog(call).await,
         Route::Tags(name) => lists::tags(call, name).await,
@@ -48,6 +49,16 @@ pub(crate) async fn dispatch(
             _ => uploads::status(call, &name, &id).await,
         },
     }
+}
+
+fn metrics(call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    if !call.server.limits.metrics {
+        return Err(nothing());
+    }
+    let text = call.server.metrics.text(call.server.gauges());
+    Answer::of(StatusCode::OK, body::full(text))
+        .header(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")
+        .done()
 }
 
 /// A response without a body.

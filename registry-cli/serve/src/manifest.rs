@@ -78,6 +78,14 @@ pub(crate) fn subject_of(bytes: &[u8]) -> Option<Digest> {
     document.subject.map(|subject| subject.digest)
 }
 
+/// Every blob that a manifest names, wherever it is kept.
+pub(crate) fn blobs_of(bytes: &[u8]) -> Vec<Digest> {
+    let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return Vec::new() };
+    let lists = [document.layers, document.blobs];
+    let blobs = document.config.into_iter().chain(lists.into_iter().flatten().flatten());
+    blobs.map(|blob| blob.digest).collect()
+}
+
 /// A manifest as an entry of a referrers list (distribution specification, "Listing Referrers").
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

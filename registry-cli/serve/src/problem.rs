@@ -3,8 +3,9 @@
 //! The body is the distribution specification's ("Error Codes"): `{"errors":[{code,message,detail}]}`.
 
 use std::io;
+use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -16,6 +17,7 @@ pub(crate) enum Code {
     BlobUnknown,
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
@@ -25,6 +27,7 @@ pub(crate) enum Code {
     SizeInvalid,
     /// From the Docker Registry API; the OCI table has no code for a malformed tag.
     TagInvalid,
+    TooManyRequests,
     Unauthorized,
     Unsupported,
     /// Only with 5xx: the table is closed for 4xx.
@@ -37,6 +40,7 @@ impl Code {
             Self::BlobUnknown => "BLOB_UNKNOWN",
             Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
             Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Self::Denied => "DENIED",
             Self::DigestInvalid => "DIGEST_INVALID",
             Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
             Self::ManifestInvalid => "MANIFEST_INVALID",
@@ -45,6 +49,7 @@ impl Code {
             Self::NameUnknown => "NAME_UNKNOWN",
             Self::SizeInvalid => "SIZE_INVALID",
             Self::TagInvalid => "TAG_INVALID",
+            Self::TooManyRequests => "TOOMANYREQUESTS",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Unsupported => "UNSUPPORTED",
             Self::Unknown => "UNKNOWN",
@@ -77,6 +82,14 @@ impl Problem {
     /// `404 Not Found`.
     pub(crate) fn unknown(code: Code, message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// `429 Too Many Requests`; another try may work after `wait`.
+    pub(crate) fn too_many(message: impl Into<String>, wait: Duration) -> Self {
+        // Whole seconds, and never 0: RFC 9110 section 10.2.3.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests, message)
+            .header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     /// Several errors for one status, such as one for each missing blob.

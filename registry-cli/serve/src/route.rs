@@ -31,6 +31,8 @@ pub(crate) enum Route {
     Token,
     /// `/healthz`
     Health,
+    /// `/metrics`
+    Metrics,
 }
 
 impl Route {
@@ -49,7 +51,6 @@ impl Route {
     }
 
     fn find(path: &str) -> Result<Self, Problem> {
-        let nothing = || Problem::unknown(Code::Unsupported, "there is nothing at this path");
         // Decoded as a whole: what an encoded slash or dot spells has to pass the grammar of names.
         let path = percent_decode_str(path).decode_utf8().map_err(|_| nothing())?;
         match path.as_ref() {
@@ -57,6 +58,7 @@ impl Route {
             "/v2/_catalog" => return Ok(Self::Catalog),
             "/token" => return Ok(Self::Token),
             "/healthz" => return Ok(Self::Health),
+            "/metrics" => return Ok(Self::Metrics),
             _ => {}
         }
         let rest = path.strip_prefix("/v2/").ok_or_else(nothing)?;
@@ -81,7 +83,12 @@ impl Route {
     fn methods(&self) -> &'static [Method] {
         const READ: &[Method] = &[Method::GET, Method::HEAD];
         match self {
-            Self::Base | Self::Catalog | Self::Tags(_) | Self::Referrers(..) | Self::Health => READ,
+            Self::Base
+            | Self::Catalog
+            | Self::Tags(_)
+            | Self::Referrers(..)
+            | Self::Health
+            | Self::Metrics => READ,
             Self::Blob(..) => &[Method::GET, Method::HEAD, Method::DELETE],
             Self::Manifest(..) => &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE],
             Self::Uploads(_) => &[Method::POST],
@@ -122,6 +129,10 @@ fn parse_identifier(text: &str) -> Result<Identifier, Problem> {
 
 fn parse_upload(text: &str) -> Result<UploadId, Problem> {
     text.parse().map_err(|_| unknown_upload())
+}
+
+pub(crate) fn nothing() -> Problem {
+    Problem::unknown(Code::Unsupported, "there is nothing at this path")
 }
 
 /// No such upload: never begun, finished, cancelled or expired.

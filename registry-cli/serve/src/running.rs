@@ -2,10 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::garbage::Collected;
 use crate::request_log::{RequestLog, RequestRecord};
 use crate::server::Server;
 
@@ -17,6 +21,8 @@ pub struct Running {
     pub(crate) server: Arc<Server>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) task: JoinHandle<()>,
+    pub(crate) secure: bool,
+    pub(crate) ca: Option<String>,
 }
 
 impl Running {
@@ -31,9 +37,32 @@ impl Running {
         reachable(self.address).to_string()
     }
 
-    /// `http://127.0.0.1:5000`, without a slash at the end.
+    /// `http://127.0.0.1:5000`, without a slash at the end; `https` where TLS is spoken.
     pub fn url(&self) -> String {
-        format!("http://{}", self.host())
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.host())
+    }
+
+    /// The CA of a certificate that was made at the start, in PEM: what clients have to trust.
+    pub fn ca(&self) -> Option<&str> {
+        self.ca.as_deref()
+    }
+
+    /// Lets something go wrong from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.server.faults.add(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.server.faults.clear();
+    }
+
+    /// Removes the blobs that have had no manifest in their repository for this long, and the
+    /// uploads that have expired. A push that is under way is safe as long as it takes less time:
+    /// a blob counts from its upload, or from the last time that a client looked whether it is
+    /// there or mounted it.
+    pub async fn collect_garbage(&self, older_than: Duration) -> Result<Collected, Error> {
+        self.server.collect_garbage(older_than).await
     }
 
     /// The requests that were answered so far, oldest first; empty unless

@@ -1,23 +1,28 @@
 //! One request in, one response out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, RETRY_AFTER, WARNING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
 
 use crate::access::{Caller, Guard, Scope};
 use crate::body::{self, Body};
+use crate::fault::{Faults, Plan};
 use crate::handlers;
+use crate::metrics::{Gauges, Metrics};
 use crate::name::Name;
 use crate::problem::{Code, Problem};
-use crate::request_log::{RequestLog, RequestRecord};
+use crate::rate::RateLimit;
+use crate::request_log::{RequestLog, RequestRecord, Sink};
 use crate::route::Route;
-use crate::sessions::Sessions;
+use crate::sessions::{Bounds, Sessions};
 use crate::store::Store;
 use crate::ui;
 
@@ -29,17 +34,31 @@ pub(crate) struct Server {
     pub(crate) guard: Guard,
     pub(crate) limits: Limits,
     pub(crate) log: Option<RequestLog>,
+    pub(crate) sink: Option<Sink>,
+    pub(crate) metrics: Metrics,
+    pub(crate) faults: Faults,
+    pub(crate) rate: Option<RateLimit>,
+    /// `Warning` (distribution specification, "Warnings"), with every answer below `/v2/`.
+    pub(crate) warning: Option<HeaderValue>,
+    /// How many more connections are taken.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) read_only: bool,
     pub(crate) ui: bool,
+    pub(crate) metrics: bool,
     pub(crate) manifest: usize,
+    pub(crate) headers: usize,
+    pub(crate) connections: usize,
     pub(crate) page: usize,
     pub(crate) chunk_min: Option<u64>,
     pub(crate) upload_expiry: Duration,
     pub(crate) idle: Duration,
+    pub(crate) uploads: Bounds,
+    /// How long a blob may be without a manifest; `None`: for ever.
+    pub(crate) garbage: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -47,11 +66,16 @@ impl Default for Limits {
         Self {
             read_only: false,
             ui: true,
+            metrics: false,
             manifest: 4 << 20,
+            headers: 32 << 10,
+            connections: 512,
             page: usize::MAX,
             chunk_min: None,
             upload_expiry: Duration::from_secs(24 * 3600),
             idle: Duration::from_secs(60),
+            uploads: Bounds::default(),
+            garbage: None,
         }
     }
 }
@@ -84,17 +108,87 @@ impl Call<'_> {
 }
 
 impl Server {
-    pub(crate) async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn respond(
+        &self,
+        request: Request<Incoming>,
+        client: IpAddr,
+    ) -> Response<Body> {
+        let (time, started) = (SystemTime::now(), Instant::now());
         let (parts, mut body) = request.into_parts();
-        let mut response = match self.answer(&parts, &mut body).await {
+        let plan = self.faults.plan(parts.uri.path());
+        let answered = match self.gate(&parts, client, plan).await {
+            Ok(()) => self.answer(&parts, &mut body).await,
+            Err(problem) => Err(problem),
+        };
+        let mut response = match answered {
             Ok(response) => response,
             Err(problem) => {
                 self.drain(&parts, &mut body).await;
                 problem.into_response()
             }
         };
+        self.complete(&parts, &mut response);
+        let target = match parts.uri.path() {
+            // Some clients put credentials there.
+            "/token" => "/token",
+            path => parts.uri.path_and_query().map_or(path, |target| target.as_str()),
+        };
+        tracing::debug!(method = %parts.method, target, status = response.status().as_u16());
+        self.record(RequestRecord {
+            time,
+            client,
+            target: target.to_owned(),
+            status: response.status(),
+            bytes: response.body().size_hint().exact(),
+            elapsed: started.elapsed(),
+            method: parts.method,
+        });
+        match plan.cut {
+            Some(after) => response.map(|body| body::cut(body, after)),
+            None => response,
+        }
+    }
+
+    /// What holds before anything is looked at: limits, and faults that were asked for.
+    async fn gate(&self, parts: &Parts, client: IpAddr, plan: Plan) -> Result<(), Problem> {
+        tokio::time::sleep(plan.delay).await;
+        if plan.expire_tokens {
+            self.guard.expire_tokens();
+        }
+        if let Some(status) = plan.refuse {
+            let (code, message) = match status {
+                StatusCode::TOO_MANY_REQUESTS => (Code::TooManyRequests, "a fault, as asked for"),
+                _ => (Code::Unknown, "a fault, as asked for"),
+            };
+            let problem = Problem::new(status, code, message);
+            return Err(problem.header(RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        let lengths = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        let length =
+            lengths.sum::<usize>() + parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+        if length > self.limits.headers {
+            let message =
+                format!("the request's head is larger than {} bytes", self.limits.headers);
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Err(Problem::new(status, Code::Unsupported, message));
+        }
+        match &self.rate {
+            Some(rate) if parts.uri.path() != "/healthz" => rate
+                .take(client, Instant::now())
+                .map_err(|wait| Problem::too_many("too many requests", wait)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Headers of every answer; and what a HEAD request does not get.
+    fn complete(&self, parts: &Parts, response: &mut Response<Body>) {
         let version = HeaderValue::from_static("registry/2.0");
         response.headers_mut().insert("docker-distribution-api-version", version);
+        if let Some(warning) = &self.warning
+            && parts.uri.path().starts_with("/v2/")
+        {
+            response.headers_mut().append(WARNING, warning.clone());
+        }
         if parts.method == Method::HEAD {
             let length = response.body().size_hint().exact().map(HeaderValue::from);
             if let Some(length) = length {
@@ -102,13 +196,26 @@ impl Server {
             }
             *response.body_mut() = body::empty();
         }
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        tracing::debug!(method = %parts.method, target, status = response.status().as_u16());
-        if let Some(log) = &self.log {
-            let (target, status) = (target.to_owned(), response.status());
-            log.add(RequestRecord { method: parts.method, target, status });
+    }
+
+    fn record(&self, record: RequestRecord) {
+        self.metrics.count(&record);
+        if let Some(Sink(sink)) = &self.sink {
+            sink(&record);
         }
-        response
+        if let Some(log) = &self.log {
+            log.add(record);
+        }
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// What there is at this moment.
+    pub(crate) fn gauges(&self) -> Gauges {
+        let connections = self.limits.connections.saturating_sub(self.room.available_permits());
+        Gauges { connections, uploads: self.sessions.open() }
     }
 
     async fn answer(&self, parts: &Parts, body: &mut Incoming) -> Result<Response<Body>, Problem> {
@@ -128,7 +235,7 @@ impl Server {
         let caller = match needed {
             None => Caller::Only(Vec::new()),
             Some(needed) => {
-                self.guard.admit(&parts.headers, needed.as_slice(), wished.as_slice())?
+                self.guard.admit(&parts.headers, needed.as_slice(), wished.as_slice()).await?
             }
         };
         let route = route?;
@@ -165,7 +272,7 @@ fn needs(route: &Route, method: &Method) -> Option<Scope> {
     let read = matches!(*method, Method::GET | Method::HEAD);
     let on = |name: &Name, actions: &[&str]| Some(Scope::repository(name, actions));
     match route {
-        Route::Base | Route::Token | Route::Health => None,
+        Route::Base | Route::Token | Route::Health | Route::Metrics => None,
         Route::Catalog => Some(Scope::catalog()),
         Route::Tags(name) | Route::Referrers(name, _) => on(name, &["pull"]),
         Route::Blob(name, _) | Route::Manifest(name, _) if read => on(name, &["pull"]),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use registry_name::Algorithm;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::hash::Hasher;
 use crate::name::Name;
@@ -32,6 +32,22 @@ pub(crate) struct Sessions {
     store: Arc<dyn Store>,
     open: Mutex<Open>,
     opening: tokio::sync::Mutex<()>,
+    bounds: Bounds,
+    room: Arc<Semaphore>,
+}
+
+/// How many uploads there may be, and how long each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Each holds a file descriptor.
+    pub(crate) sessions: usize,
+    pub(crate) bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { sessions: 256, bytes: u64::MAX }
+    }
 }
 
 /// One upload.
@@ -45,6 +61,8 @@ pub(crate) struct Session {
     offset: AtomicU64,
     /// Counts the writers.
     newest: watch::Sender<u64>,
+    limit: u64,
+    _room: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -58,8 +76,22 @@ struct State {
 }
 
 impl Sessions {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, open: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    pub(crate) fn new(store: Arc<dyn Store>, bounds: Bounds) -> Self {
+        let room = Arc::new(Semaphore::new(bounds.sessions.min(Semaphore::MAX_PERMITS)));
+        let (open, opening) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { store, open, opening, bounds, room }
+    }
+
+    /// How many there are now.
+    pub(crate) fn open(&self) -> usize {
+        self.bounds.sessions.saturating_sub(self.room.available_permits())
+    }
+
+    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            let message = "there are too many uploads at once; finish or cancel some";
+            Problem::too_many(message, Duration::from_secs(10))
+        })
     }
 
     /// Begins an upload that later requests can find.
@@ -79,12 +111,14 @@ impl Sessions {
         name: &Name,
         algorithm: Algorithm,
     ) -> Result<Arc<Session>, Problem> {
+        let (room, limit) = (self.enter()?, self.bounds.bytes);
         let (store, name) = (Arc::clone(&self.store), name.clone());
         blocking(move || {
             let id = UploadId::random()?;
             let upload = store.create_upload(&name, &id)?;
             let hash = Hasher::new(algorithm);
-            Ok(Session::new(store, name, id, State::new(0, upload, hash)))
+            let state = State::new(0, upload, hash);
+            Ok(Session::new(store, (name, id), state, limit, room))
         })
         .await
     }
@@ -104,6 +138,7 @@ impl Sessions {
         if let Some(session) = self.lock().get(&key) {
             return Ok(Some(Arc::clone(session)));
         }
+        let (room, limit) = (self.enter()?, self.bounds.bytes);
         let (store, (name, id)) = (Arc::clone(&self.store), key.clone());
         let opened = blocking(move || {
             let upload = match store.open_upload(&name, &id) {
@@ -112,7 +147,7 @@ impl Sessions {
             };
             let Some(upload) = upload else { return Ok(None) };
             let state = State::new(upload.len()?, upload, None);
-            Ok(Some(Session::new(store, name, id, state)))
+            Ok(Some(Session::new(store, (name, id), state, limit, room)))
         });
         let opened = opened.await?;
         if let Some(session) = &opened {
@@ -156,10 +191,17 @@ impl Sessions {
 }
 
 impl Session {
-    fn new(store: Arc<dyn Store>, name: Name, id: UploadId, state: State) -> Arc<Self> {
+    fn new(
+        store: Arc<dyn Store>,
+        (name, id): (Name, UploadId),
+        state: State,
+        limit: u64,
+        room: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
         let offset = AtomicU64::new(state.offset);
         let newest = watch::Sender::new(0);
-        Arc::new(Self { name, id, store, state: Mutex::new(state), offset, newest })
+        let state = Mutex::new(state);
+        Arc::new(Self { name, id, store, state, offset, newest, limit, _room: room })
     }
 
     /// How many bytes have arrived.

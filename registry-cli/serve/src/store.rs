@@ -14,6 +14,7 @@ use bytes::Bytes;
 use registry_name::{Digest, Tag};
 
 use crate::condition::Precondition;
+use crate::garbage::Collected;
 use crate::name::Name;
 
 mod disk;
@@ -30,6 +31,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     fn repositories(&self) -> io::Result<Vec<Name>>;
 
     fn blob(&self, name: &Name, digest: &Digest) -> io::Result<Option<Blob>>;
+    /// Whether it is there; if so, it is young again for [`Store::collect`].
+    fn use_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool>;
     fn delete_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool>;
     /// Makes a blob of one repository available in another.
     fn mount_blob(&self, from: &Name, to: &Name, digest: &Digest) -> io::Result<bool>;
@@ -56,6 +59,10 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Removes what nobody has touched for `age`: left-overs, and unfinished uploads that this
     /// process does not have `open`.
     fn expire(&self, age: Duration, open: &HashSet<UploadId>) -> io::Result<()>;
+
+    /// Removes blobs that no manifest of their repository references, and that nobody has used for
+    /// `age`.
+    fn collect(&self, age: Duration) -> io::Result<Collected>;
 
     fn manifest(&self, name: &Name, digest: &Digest) -> io::Result<Option<Manifest>>;
     fn put_manifest(&self, name: &Name, put: &PutManifest) -> io::Result<Put>;
@@ -98,14 +105,18 @@ pub(crate) struct PutManifest {
     pub(crate) manifest: Manifest,
     pub(crate) subject: Option<Digest>,
     pub(crate) tags: Vec<Tag>,
+    /// Blobs that have to be in the repository.
+    pub(crate) blobs: Vec<Digest>,
     /// About what the first tag points to now; without a tag, about the manifest itself.
     pub(crate) precondition: Precondition,
 }
 
 /// What became of a [`PutManifest`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Put {
     Stored,
+    /// These blobs are not in the repository, and nothing was changed.
+    Missing(Vec<Digest>),
     /// The precondition did not hold, and nothing was changed.
     Refused,
 }

@@ -6,13 +6,15 @@ use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::token::Tokens;
-use super::{Access, Scope, Users};
+use super::{Access, Rights, Scope, Users};
 use crate::problem::{Code, Problem};
 
 /// What the one who sent a request may do.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
     Everything,
+    /// What a user's rights allow, everywhere.
+    User(Rights),
     /// Pulling from every repository.
     Pulling,
     Only(Vec<Scope>),
@@ -22,6 +24,7 @@ impl Caller {
     pub(crate) fn may(&self, needed: &Scope) -> bool {
         match self {
             Self::Everything => true,
+            Self::User(rights) => rights.limit(needed.clone()).is_some_and(|left| left == *needed),
             Self::Pulling => needed.clone().only_pull().is_some_and(|pull| pull == *needed),
             Self::Only(held) => held.iter().any(|scope| scope.covers(needed)),
         }
@@ -35,16 +38,23 @@ pub(crate) struct Guard {
     pub(super) tokens: Tokens,
     /// Where clients find us when a request does not say under which name it did.
     authority: String,
+    /// `http` or `https`.
+    scheme: &'static str,
 }
 
 impl Guard {
-    pub(crate) fn new(access: Access, authority: String) -> Self {
-        Self { access, tokens: Tokens::default(), authority }
+    pub(crate) fn new(access: Access, authority: String, scheme: &'static str) -> Self {
+        Self { access, tokens: Tokens::default(), authority, scheme }
+    }
+
+    /// Ends all tokens that were handed out.
+    pub(crate) fn expire_tokens(&self) {
+        self.tokens.expire();
     }
 
     /// Lets a request pass that may do all of `needed`, or says how to get there. `wished` is asked
     /// for with it, but not required.
-    pub(crate) fn admit(
+    pub(crate) async fn admit(
         &self,
         headers: &HeaderMap,
         needed: &[Scope],
@@ -53,8 +63,11 @@ impl Guard {
         match &self.access {
             Access::Anonymous => Ok(Caller::Everything),
             Access::Basic(users) => match basic(headers) {
-                Some((name, password)) if users.verify(&name, &password) => Ok(Caller::Everything),
-                given => Err(refuse_basic(given.is_some())),
+                None => Err(refuse_basic(false)),
+                Some((name, password)) => {
+                    let rights = users.verify(&name, &password).await;
+                    allow(Caller::User(rights.ok_or_else(|| refuse_basic(true))?), needed)
+                }
             },
             Access::Bearer(_) => {
                 let token = authorization(headers, "Bearer");
@@ -75,23 +88,22 @@ impl Guard {
     }
 
     /// [`Guard::admit`] for a browser, which asks for name and password but cannot fetch tokens.
-    #[allow(clippy::unused_async, reason = "looking at a password may take time")]
     pub(crate) async fn admit_browser(
         &self,
         headers: &HeaderMap,
         needed: &[Scope],
     ) -> Result<Caller, Problem> {
         let Access::Bearer(bearer) = &self.access else {
-            return self.admit(headers, needed, &[]);
+            return self.admit(headers, needed, &[]).await;
         };
-        let caller = match verify(&bearer.users, headers) {
-            Some(true) => Caller::Everything,
-            None if bearer.anonymous_pull => Caller::Pulling,
-            given => return Err(refuse_basic(given.is_some())),
-        };
-        // Who has no name yet may have more rights with one.
-        let allowed = needed.iter().all(|scope| caller.may(scope));
-        if allowed { Ok(caller) } else { Err(refuse_basic(false)) }
+        match verify(&bearer.users, headers).await {
+            Some(Some(rights)) => allow(Caller::User(rights), needed),
+            // Who has no name yet may have more rights with one.
+            None if bearer.anonymous_pull => {
+                allow(Caller::Pulling, needed).map_err(|_| refuse_basic(false))
+            }
+            given => Err(refuse_basic(given.is_some())),
+        }
     }
 
     /// The `service` of the token endpoint, and the host of its URL: what the client calls us, so
@@ -108,8 +120,9 @@ impl Guard {
         scopes: impl Iterator<Item = &'a Scope>,
         error: Option<&str>,
     ) -> Problem {
-        let authority = self.authority(headers);
-        let mut text = format!("Bearer realm=\"http://{authority}/token\",service=\"{authority}\"");
+        let (authority, scheme) = (self.authority(headers), self.scheme);
+        let mut text =
+            format!("Bearer realm=\"{scheme}://{authority}/token\",service=\"{authority}\"");
         let scopes: Vec<String> = scopes.map(ToString::to_string).collect();
         if !scopes.is_empty() {
             text = format!("{text},scope=\"{}\"", scopes.join(" "));
@@ -140,11 +153,24 @@ pub(super) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     text.split_once(':').map(|(name, password)| (name.to_owned(), password.to_owned()))
 }
 
-pub(super) fn verify(users: &Users, headers: &HeaderMap) -> Option<bool> {
+/// `None`: no credentials; `Some(None)`: wrong ones.
+pub(super) async fn verify(users: &Users, headers: &HeaderMap) -> Option<Option<Rights>> {
     if !headers.contains_key(AUTHORIZATION) {
         return None;
     }
-    Some(basic(headers).is_some_and(|(name, password)| users.verify(&name, &password)))
+    let Some((name, password)) = basic(headers) else { return Some(None) };
+    Some(users.verify(&name, &password).await)
+}
+
+/// Who is known, but may not do this, is told so: another password would not help.
+fn allow(caller: Caller, needed: &[Scope]) -> Result<Caller, Problem> {
+    match needed.iter().find(|scope| !caller.may(scope)) {
+        None => Ok(caller),
+        Some(scope) => {
+            let message = format!("this user has no right to {scope}");
+            Err(Problem::new(StatusCode::FORBIDDEN, Code::Denied, message))
+        }
+    }
 }
 
 fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {

@@ -36,6 +36,20 @@ impl Scope {
         self.resource == needed.resource && needed.actions.iter().all(holds)
     }
 
+    /// What is left of it. `allows` is asked whether it is the catalog's scope, and about an action;
+    /// about each one that there is where the scope says `*`.
+    pub(super) fn keep(mut self, allows: impl Fn(bool, &str) -> bool) -> Option<Self> {
+        let catalog = self.resource == "registry:catalog";
+        if !catalog && !self.resource.starts_with("repository:") {
+            return None;
+        }
+        if !catalog && self.actions.iter().any(|action| action == "*") {
+            self.actions = ["pull", "push", "delete"].map(str::to_owned).into();
+        }
+        self.actions.retain(|action| allows(catalog, action));
+        (!self.actions.is_empty()).then_some(self)
+    }
+
     /// What is left when only pulling is allowed.
     pub(crate) fn only_pull(mut self) -> Option<Self> {
         self.actions.retain(|action| action == "pull");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::guard::{self, Guard};
-use super::{Access, Bearer, Scope};
+use super::{Access, Bearer, Rights, Scope};
 use crate::problem::{Code, Problem};
 
 /// Tokens that are kept at most; then the one that expires first goes.
@@ -41,6 +41,8 @@ type Key = [u8; 32];
 #[derive(Debug)]
 struct Issued {
     until: Instant,
+    /// Of the user; what a refresh token is good for.
+    rights: Rights,
     scopes: Vec<Scope>,
 }
 
@@ -51,11 +53,16 @@ impl Tokens {
         let issued = tokens.get(&key(token)).filter(|issued| issued.until > Instant::now())?;
         Some(issued.scopes.clone())
     }
+
+    /// Forgets those that requests are made with.
+    pub(super) fn expire(&self) {
+        lock(&self.access).clear();
+    }
 }
 
 impl Guard {
     /// Answers a token request with a JSON document.
-    pub(crate) fn token(
+    pub(crate) async fn token(
         &self,
         headers: &HeaderMap,
         request: &TokenRequest<'_>,
@@ -63,12 +70,12 @@ impl Guard {
         let Access::Bearer(bearer) = &self.access else {
             return Err(Problem::unknown(Code::Unsupported, "this registry uses no tokens"));
         };
-        let known = self.identify(bearer, headers, request)?;
+        let known = self.identify(bearer, headers, request).await?;
         let scopes = request.all("scope").flat_map(str::split_whitespace).filter_map(Scope::parse);
-        let scopes: Vec<Scope> =
-            if known { scopes.collect() } else { scopes.filter_map(Scope::only_pull).collect() };
+        let rights = known.unwrap_or(Rights::PULL);
+        let scopes: Vec<Scope> = scopes.filter_map(|scope| rights.limit(scope)).collect();
 
-        let token = issue(&self.tokens.access, bearer.expiry, scopes)?;
+        let token = issue(&self.tokens.access, bearer.expiry, rights, scopes)?;
         let mut answer = json!({
             "token": token,
             "access_token": token,
@@ -76,29 +83,32 @@ impl Guard {
         });
         let offline = request.one("offline_token") == Some("true")
             || request.one("access_type") == Some("offline");
-        if known && offline {
-            answer["refresh_token"] = issue(&self.tokens.refresh, REFRESH, Vec::new())?.into();
+        if known.is_some() && offline {
+            answer["refresh_token"] =
+                issue(&self.tokens.refresh, REFRESH, rights, Vec::new())?.into();
         }
         Ok(answer)
     }
 
-    /// `false`: nobody in particular, who may pull.
-    fn identify(
+    /// `None`: nobody in particular, who may pull.
+    async fn identify(
         &self,
         bearer: &Bearer,
         headers: &HeaderMap,
         request: &TokenRequest<'_>,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Option<Rights>, Problem> {
         let verified = match request.one("grant_type").filter(|_| request.form) {
-            None => guard::verify(&bearer.users, headers),
+            None => guard::verify(&bearer.users, headers).await,
             Some("password") => {
                 let name = request.one("username").unwrap_or_default();
-                Some(bearer.users.verify(name, request.one("password").unwrap_or_default()))
+                let password = request.one("password").unwrap_or_default();
+                Some(bearer.users.verify(name, password).await)
             }
             Some("refresh_token") => {
                 let token = key(request.one("refresh_token").unwrap_or_default());
                 let issued = lock(&self.tokens.refresh);
-                Some(issued.get(&token).is_some_and(|issued| issued.until > Instant::now()))
+                let issued = issued.get(&token).filter(|issued| issued.until > Instant::now());
+                Some(issued.map(|issued| issued.rights))
             }
             Some(_) => {
                 let message = "grant_type is password or refresh_token";
@@ -106,8 +116,8 @@ impl Guard {
             }
         };
         match verified {
-            Some(true) => Ok(true),
-            None if bearer.anonymous_pull => Ok(false),
+            Some(Some(rights)) => Ok(Some(rights)),
+            None if bearer.anonymous_pull => Ok(None),
             given => Err(guard::refuse_basic(given.is_some())),
         }
     }
@@ -127,6 +137,7 @@ impl<'a> TokenRequest<'a> {
 fn issue(
     into: &Mutex<HashMap<Key, Issued>>,
     expiry: Duration,
+    rights: Rights,
     scopes: Vec<Scope>,
 ) -> io::Result<String> {
     let mut bytes = [0; 32];
@@ -141,7 +152,7 @@ fn issue(
         let first = tokens.iter().min_by_key(|(_, issued)| issued.until).map(|(key, _)| *key);
         first.and_then(|key| tokens.remove(&key));
     }
-    tokens.insert(key(&token), Issued { until: now + expiry, scopes });
+    tokens.insert(key(&token), Issued { until: now + expiry, rights, scopes });
     Ok(token)
 }
 

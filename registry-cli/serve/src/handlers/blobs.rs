@@ -22,7 +22,15 @@ pub(super) async fn pull(
     digest: Digest,
 ) -> Result<Response<Body>, Problem> {
     let (store, of, which) = (call.store(), name.clone(), digest.clone());
-    let blob = blocking(move || Ok(store.blob(&of, &which)?)).await?;
+    // Whoever looks whether a blob is there may leave it out of a push.
+    let looked_for = call.method == http::Method::HEAD;
+    let blob = blocking(move || {
+        if looked_for && !store.use_blob(&of, &which)? {
+            return Ok(None);
+        }
+        Ok(store.blob(&of, &which)?)
+    });
+    let blob = blob.await?;
     let Some(Blob { size, content }) = blob else { return Err(unknown(&name, &digest)) };
     let answer = |status, body| {
         Answer::of(status, body)

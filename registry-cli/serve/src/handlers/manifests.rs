@@ -15,7 +15,7 @@ use crate::manifest;
 use crate::name::Name;
 use crate::problem::{Code, Problem};
 use crate::server::Call;
-use crate::store::{Manifest, Put, PutManifest, Store};
+use crate::store::{Manifest, Put, PutManifest};
 use crate::work::blocking;
 
 /// Tags in one push; the specification wants ten at least.
@@ -68,11 +68,12 @@ pub(super) async fn push(
             manifest: Manifest { media_type: checked.media_type, bytes },
             subject: checked.subject,
             tags: named,
+            blobs: checked.blobs,
             precondition,
         };
-        require(&*store, &to, checked.blobs)?;
         match store.put_manifest(&to, &put)? {
             Put::Stored => Ok(put),
+            Put::Missing(blobs) => Err(manifest::missing_blobs(blobs)),
             Put::Refused => Err(refused()),
         }
     });
@@ -126,17 +127,6 @@ fn tags(call: &Call<'_>, identifier: &Identifier) -> Result<Vec<Tag>, Problem> {
         return Err(Problem::new(StatusCode::URI_TOO_LONG, Code::TagInvalid, message));
     }
     Ok(tags)
-}
-
-/// Refuses a manifest whose blobs are not all in the repository.
-fn require(store: &dyn Store, name: &Name, blobs: Vec<Digest>) -> Result<(), Problem> {
-    let mut missing = Vec::new();
-    for blob in blobs {
-        if store.blob(name, &blob)?.is_none() {
-            missing.push(blob);
-        }
-    }
-    if missing.is_empty() { Ok(()) } else { Err(manifest::missing_blobs(missing)) }
 }
 
 /// The digest that the manifest is stored under, which has to be the one in the path if there is one.

@@ -17,7 +17,7 @@ pub(super) async fn token(call: &Call<'_>, body: &mut Incoming) -> Result<Respon
     let posted = call.method == http::Method::POST;
     let parameters = if posted { form(call, body).await? } else { call.query.clone() };
     let request = TokenRequest { parameters: &parameters, form: posted };
-    let mut response = json(&call.server.guard.token(call.headers, &request)?)?;
+    let mut response = json(&call.server.guard.token(call.headers, &request).await?)?;
     // RFC 6749 section 5.1.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

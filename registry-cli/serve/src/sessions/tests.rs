@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use registry_name::Algorithm;
 
-use super::{Sessions, Writer};
+use super::{Bounds, Sessions, Writer};
 use crate::hash;
 use crate::name::Name;
 use crate::store::Memory;
@@ -18,7 +18,7 @@ fn body(text: &'static str) -> Full<Bytes> {
 
 #[tokio::test]
 async fn a_writer_that_was_replaced_can_do_nothing_more() {
-    let sessions = Sessions::new(Arc::new(Memory::default()));
+    let sessions = Sessions::new(Arc::new(Memory::default()), Bounds::default());
     let name = Name::parse("a").expect("a name");
     let session = sessions.begin(&name, Algorithm::Sha256).await.expect("a session");
     let mut old = Writer::claim(&session);
@@ -38,7 +38,7 @@ async fn a_writer_that_was_replaced_can_do_nothing_more() {
 
 #[tokio::test]
 async fn a_session_is_found_where_it_was_begun_until_it_is_over() {
-    let sessions = Sessions::new(Arc::new(Memory::default()));
+    let sessions = Sessions::new(Arc::new(Memory::default()), Bounds::default());
     let (here, there) = (Name::parse("a").expect("a name"), Name::parse("b").expect("a name"));
     let session = sessions.begin(&here, Algorithm::Sha256).await.expect("a session");
     assert!(sessions.find(&here, &session.id).await.expect("looked").is_some());

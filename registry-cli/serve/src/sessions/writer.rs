@@ -60,6 +60,10 @@ impl Writer {
         B: Body<Data = Bytes> + Unpin,
     {
         let start = self.offset().await?;
+        let limit = self.session.limit;
+        if body.size_hint().lower() > limit.saturating_sub(start) {
+            return Err(too_large(limit));
+        }
         let mut writing: Option<JoinHandle<Result<(), Problem>>> = None;
         let (mut batch, mut batched, mut received) = (Vec::new(), 0, 0);
         let end = loop {
@@ -78,6 +82,9 @@ impl Writer {
                     // Trailers say nothing here.
                     let Ok(data) = frame.into_data() else { continue };
                     received += data.len() as u64;
+                    if received > limit.saturating_sub(start) {
+                        break Err(too_large(limit));
+                    }
                     batched += data.len();
                     batch.push(data);
                 }
@@ -203,6 +210,11 @@ fn check(session: &Session, mine: u64) -> Result<(), Problem> {
 fn superseded() -> Problem {
     let message = "a newer request has taken over this upload";
     Problem::new(StatusCode::CONFLICT, Code::BlobUploadInvalid, message)
+}
+
+fn too_large(limit: u64) -> Problem {
+    let message = format!("a blob has at most {limit} bytes here");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Code::SizeInvalid, message)
 }
 
 fn too_slow() -> Problem {

@@ -21,14 +21,15 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use registry_name::{Digest, Tag};
 
 use self::durable::{missing_is_none, read_optional};
 use self::paths::Paths;
 use super::{Blob, Content, Manifest, Put, PutManifest, Store, Upload, UploadId};
+use crate::garbage::{self, Collected};
 use crate::manifest;
 use crate::name::Name;
 
@@ -38,6 +39,9 @@ mod walk;
 
 /// No file stays in `tmp/` for as long as this, unless its writer is gone.
 const WRITING: Duration = Duration::from_secs(3600);
+
+/// How exactly the age of a blob is known.
+const YOUNG: Duration = Duration::from_secs(30);
 
 /// A directory that holds a registry.
 #[derive(Debug)]
@@ -62,6 +66,59 @@ impl Disk {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         file.lock()?;
         Ok(file)
+    }
+
+    /// A blob that is already there may be one that a collection is about to remove.
+    fn lock_if_there(&self, name: &Name, blob: &Path) -> io::Result<Option<File>> {
+        if blob.is_file() { self.lock(name).map(Some) } else { Ok(None) }
+    }
+
+    /// The blobs of a repository, and where each is.
+    fn blobs(&self, name: &Name) -> io::Result<Vec<(Digest, PathBuf)>> {
+        digests(&self.paths.repository(name).join("_blobs"))
+    }
+
+    /// The bytes of a repository's manifests.
+    fn manifests(&self, name: &Name) -> io::Result<Vec<Vec<u8>>> {
+        let paths = digests(&self.paths.repository(name).join("_manifests"))?;
+        let read = paths.iter().filter_map(|(_, path)| read_optional(path).transpose());
+        read.collect()
+    }
+}
+
+/// The files `<algorithm>/<hex>` below a directory.
+fn digests(dir: &Path) -> io::Result<Vec<(Digest, PathBuf)>> {
+    let mut found = Vec::new();
+    for algorithm in walk::entries(dir)? {
+        for path in walk::entries(&algorithm)? {
+            let text = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+            let digest = text(&algorithm).zip(text(&path));
+            let digest =
+                digest.and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse().ok());
+            found.extend(digest.map(|digest| (digest, path)));
+        }
+    }
+    Ok(found)
+}
+
+/// How long ago a file was made or touched; `None`: it does not exist.
+fn age(path: &Path) -> io::Result<Option<Duration>> {
+    let Some(metadata) = missing_is_none(fs::symlink_metadata(path))? else { return Ok(None) };
+    // A clock that went backwards makes a file young.
+    Ok(Some(metadata.modified()?.elapsed().unwrap_or_default()))
+}
+
+/// Makes a file young, unless it is already. `false`: it does not exist.
+fn touch(path: &Path) -> io::Result<bool> {
+    let Some(age) = age(path)? else { return Ok(false) };
+    if age < YOUNG {
+        return Ok(true);
+    }
+    let Some(file) = missing_is_none(File::open(path))? else { return Ok(false) };
+    match file.set_modified(SystemTime::now()) {
+        // Who serves somebody else's files has nothing to collect there either.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(true),
     }
 }
 
@@ -93,6 +150,19 @@ impl Store for Disk {
         Ok(Some(Blob { size: file.metadata()?.len(), content: Content::File(file) }))
     }
 
+    fn use_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool> {
+        let path = self.paths.blob(name, digest);
+        match age(&path)? {
+            None => Ok(false),
+            Some(age) if age < YOUNG => Ok(true),
+            // A collection that saw it old has removed it by the time that the lock is ours.
+            Some(_) => {
+                let _lock = self.lock(name)?;
+                touch(&path)
+            }
+        }
+    }
+
     fn delete_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool> {
         let found = durable::remove(&self.paths.blob(name, digest))?;
         forget_shared(&self.paths.shared(digest))?;
@@ -104,7 +174,10 @@ impl Store for Disk {
         if !source.is_file() {
             return Ok(false);
         }
-        durable::link(&source, &self.paths.blob(to, digest), &self.paths.temporary())
+        let target = self.paths.blob(to, digest);
+        let _lock = self.lock_if_there(to, &target)?;
+        touch(&source)?;
+        durable::link(&source, &target, &self.paths.temporary())
     }
 
     fn find_blob(
@@ -149,6 +222,8 @@ impl Store for Disk {
         let size = file.metadata()?.len();
         let (received, shared) = (self.paths.upload(name, id), self.paths.shared(digest));
         let (blob, temporary) = (self.paths.blob(name, digest), self.paths.temporary());
+        let _lock = self.lock_if_there(name, &blob)?;
+        touch(&shared)?;
         let same = missing_is_none(fs::metadata(&shared))?.is_some_and(|found| found.len() == size);
         if !(same && durable::link(&shared, &blob, &temporary)?) {
             // First the repository, then the shared copy: a shared copy without a repository is
@@ -179,6 +254,27 @@ impl Store for Disk {
         Ok(())
     }
 
+    fn collect(&self, older_than: Duration) -> io::Result<Collected> {
+        let mut collected = Collected::default();
+        for name in self.repositories()? {
+            // Nobody puts a manifest meanwhile.
+            let _lock = self.lock(&name)?;
+            let manifests = self.manifests(&name)?;
+            let kept = garbage::referenced(manifests.iter().map(Vec::as_slice));
+            for (digest, path) in self.blobs(&name)? {
+                if kept.contains(&digest) || age(&path)?.is_none_or(|age| age < older_than) {
+                    continue;
+                }
+                let size = fs::symlink_metadata(&path)?.len();
+                if self.delete_blob(&name, &digest)? {
+                    collected.blobs += 1;
+                    collected.bytes += size;
+                }
+            }
+        }
+        Ok(collected)
+    }
+
     fn manifest(&self, name: &Name, digest: &Digest) -> io::Result<Option<Manifest>> {
         let Some(bytes) = read_optional(&self.paths.manifest(name, digest))? else {
             return Ok(None);
@@ -200,6 +296,15 @@ impl Store for Disk {
         };
         if !put.precondition.holds(current.as_ref()) {
             return Ok(Put::Refused);
+        }
+        let mut missing = Vec::new();
+        for digest in &put.blobs {
+            if !touch(&self.paths.blob(name, digest))? {
+                missing.push(digest.clone());
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(Put::Missing(missing));
         }
         let media_type = self.paths.media_type(name, &put.digest);
         if manifest::media_type_of(&put.manifest.bytes).as_ref() == Some(&put.manifest.media_type) {

@@ -4,12 +4,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use registry_name::{Digest, Tag};
 
 use super::{Blob, Content, Manifest, Put, PutManifest, Store, Upload, UploadId};
+use crate::garbage::{self, Collected};
 use crate::name::Name;
 
 /// Everything in maps; a blob that several repositories have is in memory once.
@@ -20,10 +21,21 @@ pub(crate) struct Memory {
 
 #[derive(Default)]
 struct Repository {
-    blobs: BTreeMap<Digest, Bytes>,
+    blobs: BTreeMap<Digest, Held>,
     manifests: BTreeMap<Digest, Manifest>,
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
     tags: BTreeMap<Tag, Digest>,
+}
+
+struct Held {
+    bytes: Bytes,
+    used: Instant,
+}
+
+impl Held {
+    fn new(bytes: Bytes) -> Self {
+        Self { bytes, used: Instant::now() }
+    }
 }
 
 impl Memory {
@@ -46,11 +58,17 @@ impl Store for Memory {
 
     fn blob(&self, name: &Name, digest: &Digest) -> io::Result<Option<Blob>> {
         let repositories = self.lock();
-        let bytes = repositories.get(name).and_then(|repository| repository.blobs.get(digest));
-        Ok(bytes.map(|bytes| Blob {
-            size: bytes.len() as u64,
-            content: Content::Memory(bytes.clone()),
+        let held = repositories.get(name).and_then(|repository| repository.blobs.get(digest));
+        Ok(held.map(|held| Blob {
+            size: held.bytes.len() as u64,
+            content: Content::Memory(held.bytes.clone()),
         }))
+    }
+
+    fn use_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool> {
+        let mut repositories = self.lock();
+        let held = repositories.get_mut(name).and_then(|one| one.blobs.get_mut(digest));
+        Ok(held.map(|held| held.used = Instant::now()).is_some())
     }
 
     fn delete_blob(&self, name: &Name, digest: &Digest) -> io::Result<bool> {
@@ -60,9 +78,10 @@ impl Store for Memory {
 
     fn mount_blob(&self, from: &Name, to: &Name, digest: &Digest) -> io::Result<bool> {
         let mut repositories = self.lock();
-        let found = repositories.get(from).and_then(|source| source.blobs.get(digest)).cloned();
-        let Some(bytes) = found else { return Ok(false) };
-        repositories.entry(to.clone()).or_default().blobs.insert(digest.clone(), bytes);
+        let found = repositories.get(from).and_then(|source| source.blobs.get(digest));
+        let Some(bytes) = found.map(|held| held.bytes.clone()) else { return Ok(false) };
+        let blobs = &mut repositories.entry(to.clone()).or_default().blobs;
+        blobs.insert(digest.clone(), Held::new(bytes));
         Ok(true)
     }
 
@@ -96,9 +115,10 @@ impl Store for Memory {
         };
         bytes.shrink_to_fit();
         let mut repositories = self.lock();
-        let known = repositories.values().find_map(|one| one.blobs.get(digest)).cloned();
+        let known = repositories.values().find_map(|one| one.blobs.get(digest));
+        let bytes = known.map_or_else(|| bytes.into(), |held| held.bytes.clone());
         let repository = repositories.entry(name.clone()).or_default();
-        repository.blobs.insert(digest.clone(), known.unwrap_or_else(|| bytes.into()));
+        repository.blobs.insert(digest.clone(), Held::new(bytes));
         Ok(())
     }
 
@@ -108,6 +128,23 @@ impl Store for Memory {
 
     fn expire(&self, _: Duration, _: &HashSet<UploadId>) -> io::Result<()> {
         Ok(())
+    }
+
+    fn collect(&self, age: Duration) -> io::Result<Collected> {
+        let mut collected = Collected::default();
+        for repository in self.lock().values_mut() {
+            let manifests = repository.manifests.values().map(|manifest| &*manifest.bytes);
+            let kept = garbage::referenced(manifests);
+            repository.blobs.retain(|digest, held| {
+                let keep = kept.contains(digest) || held.used.elapsed() < age;
+                if !keep {
+                    collected.blobs += 1;
+                    collected.bytes += held.bytes.len() as u64;
+                }
+                keep
+            });
+        }
+        Ok(collected)
     }
 
     fn manifest(&self, name: &Name, digest: &Digest) -> io::Result<Option<Manifest>> {
@@ -124,6 +161,12 @@ impl Store for Memory {
         });
         if !put.precondition.holds(current) {
             return Ok(Put::Refused);
+        }
+        let there = |digest: &&Digest| known.is_some_and(|one| one.blobs.contains_key(*digest));
+        let missing = put.blobs.iter().filter(|digest| !there(digest));
+        let missing: Vec<Digest> = missing.cloned().collect();
+        if !missing.is_empty() {
+            return Ok(Put::Missing(missing));
         }
         let repository = repositories.entry(name.clone()).or_default();
         repository.manifests.insert(put.digest.clone(), put.manifest.clone());

@@ -16,10 +16,13 @@ use crate::store::{Blob, Content};
 /// Larger configurations are not read.
 const READ: u64 = 1 << 20;
 
+/// Nor are these for a list, which has a hundred of them.
+const READ_IN_LIST: u64 = 64 << 10;
+
 /// The platform in an image's configuration.
 pub(super) fn platform(view: &View, name: &Name, of: &Document) -> Result<Option<String>, Problem> {
     let Some(config) = image_config(of) else { return Ok(None) };
-    let bytes = bytes(view, name, config)?;
+    let bytes = bytes(view, name, config, READ_IN_LIST)?;
     let value = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     Ok(value.as_ref().and_then(document::platform))
 }
@@ -30,7 +33,7 @@ pub(super) fn sections(view: &View, name: &Name, of: &Document) -> Result<Html, 
     let Some(descriptor) = &of.config else { return Ok(sections) };
     let address = Address::Blob(name.clone(), descriptor.digest.clone());
     html!(sections; "<h2>Configuration</h2>\n");
-    let Some(bytes) = bytes(view, name, descriptor)? else {
+    let Some(bytes) = bytes(view, name, descriptor, READ)? else {
         html!(sections;
             "<p><a href=\"" (address) "\">Configuration as it is stored</a>, "
             (show::size(descriptor.size)) "</p>\n"
@@ -53,14 +56,19 @@ fn image_config(of: &Document) -> Option<&Descriptor> {
     of.config.as_ref().filter(|config| config.media_type.as_deref().is_some_and(is_image_config))
 }
 
-/// `None`: the configuration is too large to be read, or not here.
-fn bytes(view: &View, name: &Name, of: &Descriptor) -> Result<Option<Vec<u8>>, Problem> {
+/// `None`: the configuration is larger than `limit`, or not here.
+fn bytes(
+    view: &View,
+    name: &Name,
+    of: &Descriptor,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, Problem> {
     match view.store.blob(name, &of.digest)? {
-        Some(Blob { size, content }) if size <= READ => Ok(Some(match content {
+        Some(Blob { size, content }) if size <= limit => Ok(Some(match content {
             Content::Memory(bytes) => bytes.to_vec(),
             Content::File(file) => {
                 let mut bytes = Vec::new();
-                file.take(READ).read_to_end(&mut bytes)?;
+                file.take(limit).read_to_end(&mut bytes)?;
                 bytes
             }
         })),

@@ -23,7 +23,7 @@ pub(super) fn page(view: &View) -> Result<Option<Html>, Problem> {
         );
     } else {
         html!(content;
-            "<p>There is nothing here yet. Push an image:</p>\n"
+            "<p>There is nothing here that you may pull. Push an image:</p>\n"
             "<p class=\"command\"><code data-copy>docker push " (view.host) "/app:v1</code></p>\n"
         );
     }

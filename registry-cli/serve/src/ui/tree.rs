@@ -18,9 +18,6 @@ pub(super) fn tree(view: &View, name: &Name, of: &[Descriptor]) -> Result<Html, 
     let mut left = MANY;
     let mut html = Html::default();
     html!(html; "<h2>Manifests</h2>\n" [branches(view, name, of, DEPTH, &mut left)?]);
-    if left == 0 && of.len() > 1 {
-        html!(html; "<p>This index is large. All of it is in the JSON below.</p>\n");
-    }
     Ok(html)
 }
 
@@ -35,6 +32,7 @@ fn branches(
     html!(list; "<ul class=\"tree\">\n");
     for one in of {
         if *left == 0 {
+            html!(list; "<li>More are in the JSON below</li>\n");
             break;
         }
         *left -= 1;

@@ -7,9 +7,13 @@
 
 mod access;
 mod client;
+mod full;
 mod hostile;
 mod life;
 mod lists;
 mod manifests;
+mod operation;
 mod pull;
 mod push;
+mod rights;
+mod tls;

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod accessible;
 mod browser;
 #[allow(dead_code, reason = "the other tests need more of it")]
 #[path = "../registry/client.rs"]
