@@ -47,8 +47,8 @@ impl Asset {
 mod tests {
     /// The value of a colour variable, in the light scheme and in the dark one.
     fn colours(name: &str) -> [u32; 2] {
-        let style = include_str!("style.css");
-        let values = style.split(&format!("--{name}: #")).skip(1);
+        let (style, variable) = (include_str!("style.css"), format!("--{name}: #"));
+        let values = style.split(&variable).skip(1);
         let values = values.map(|rest| rest.split(';').next().expect("a value"));
         let six = values.map(|hex| match hex.len() {
             3 => hex.chars().flat_map(|digit| [digit, digit]).collect(),
