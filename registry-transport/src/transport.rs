@@ -70,7 +70,8 @@ impl Transport {
         let inner = &*self.0;
         let (url, home) = inner.prepare(&request)?;
         let span = tracing::debug_span!("request", method = %request.method, url = %RedactedUrl::from(&url));
-        inner.send(&request, url, home).instrument(span).await
+        // Boxed: it is large, and every future that awaits it would be as large.
+        Box::pin(inner.send(&request, url, home).instrument(span)).await
     }
 
     /// After a body broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
