@@ -2,16 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use registry_serve::{Access, Bearer, Builder, Users};
+use registry_serve::{Access, Bearer, Builder, Rights, Users};
 
-use crate::client::{Answer, Client, both_with};
+use crate::client::{Answer, Client, both_with, sha256};
 use crate::pages::text;
 
 const USERS: [(&str, &str); 1] = [("alice", "secret")];
 
 async fn get_as(client: Client, target: &str, user: &str) -> Answer {
-    let credentials = format!("Basic {}", STANDARD.encode(user));
-    client.send("GET", target, &[("Authorization", &credentials)], "").await
+    client.send("GET", target, &[("Authorization", &basic(user))], "").await
+}
+
+fn basic(user: &str) -> String {
+    format!("Basic {}", STANDARD.encode(user))
 }
 
 fn refused(answer: &Answer, target: &str) {
@@ -62,4 +65,39 @@ async fn who_may_pull_without_a_name_sees_what_can_be_pulled_but_no_list_of_repo
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_user_sees_what_the_api_would_tell() {
+    let users = || {
+        let names = ["puller", "lister", "pusher"].map(|name| (name, "secret"));
+        let users: Users = names.into_iter().collect();
+        users.with_rights("puller", Rights::PULL).with_rights("lister", Rights::CATALOG)
+    };
+    for access in [Access::Basic(users()), Access::Bearer(Bearer::new(users()))] {
+        both_with(
+            |builder| builder.auth(access.clone()),
+            async |client| {
+                let push = [("Authorization", &*basic("pusher:secret"))];
+                if matches!(access, Access::Basic(_)) {
+                    let target = "/v2/hidden/blobs/uploads/?digest=".to_owned() + &sha256("layer");
+                    assert_eq!(client.send("POST", &target, &push, "layer").await.status, 201);
+                }
+                for (user, list, repository) in
+                    [("puller", 403, 404), ("lister", 200, 403), ("pusher", 200, 404)]
+                {
+                    let user = format!("{user}:secret");
+                    assert_eq!(get_as(client, "/", &user).await.status, list, "{user}");
+                    assert_eq!(get_as(client, "/ui/r/a", &user).await.status, repository, "{user}");
+                }
+                let page = text(&get_as(client, "/", "lister:secret").await);
+                assert!(!page.contains("hidden"), "{page}");
+                if matches!(access, Access::Basic(_)) {
+                    let page = text(&get_as(client, "/", "pusher:secret").await);
+                    assert!(page.contains("href=\"/ui/r/hidden\""), "{page}");
+                }
+            },
+        )
+        .await;
+    }
 }
