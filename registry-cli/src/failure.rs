@@ -1,8 +1,9 @@
 //! Why a verb failed: what is said about it, and the exit code.
 
-use std::{error::Error, io};
+use std::{borrow::Cow, error::Error, io};
 
 use registry_name::ParseError;
+use registry_transport::ErrorKind;
 
 use crate::{Exit, console::printable, place::PlaceError};
 
@@ -81,7 +82,7 @@ impl Failure {
         if let Some(name) = self.name() {
             lines.extend(name.caret().lines().map(|line| format!("  {line}")));
         }
-        lines.extend(self.hint().map(|hint| format!("hint: {}", printable(hint))));
+        lines.extend(self.hint().map(|hint| format!("hint: {}", printable(&hint))));
         lines
     }
 
@@ -101,14 +102,14 @@ impl Failure {
         }
     }
 
-    fn hint(&self) -> Option<&str> {
+    fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Name(error) => error.hint(),
-            Self::Place(error) => error.hint(),
-            Self::Usage { hint, .. } | Self::Other { hint, .. } => hint.as_deref(),
-            Self::Remote { hint: Some(hint), .. } => Some(hint),
+            Self::Name(error) => error.hint().map(Cow::from),
+            Self::Place(error) => error.hint().map(Cow::from),
+            Self::Usage { hint, .. } | Self::Other { hint, .. } => hint.as_deref().map(Cow::from),
+            Self::Remote { hint: Some(hint), .. } => Some(hint.into()),
             Self::Remote { error, hint: None } => remote_hint(error),
-            Self::Setup(error) => error.hint(),
+            Self::Setup(error) => error.hint().map(Cow::from),
             Self::Output(_) | Self::Interrupted => None,
             #[cfg(feature = "serve")]
             Self::Local(_) => None,
@@ -122,24 +123,44 @@ impl From<registry_remote::Error> for Failure {
     }
 }
 
-fn remote_hint(error: &registry_remote::Error) -> Option<&str> {
+fn remote_hint(error: &registry_remote::Error) -> Option<Cow<'_, str>> {
     use registry_remote::Error as Remote;
-    match error {
-        Remote::Registry { source, .. } => source.hint(),
-        Remote::NoPlatform { .. } => Some("leave --platform out to get the whole index"),
+    let hint = match error {
+        Remote::Registry { source, .. } => match scheme_hint(source) {
+            Some(hint) => return Some(hint.into()),
+            None => source.hint(),
+        },
+        Remote::NoPlatform { .. } => Some("leave --platform out to take what there is"),
         Remote::Integrity { .. } => Some(
             "nothing of it was kept; if trying again does not help, the content is broken at its source",
         ),
-        Remote::Local { source, .. } => local_hint(source.kind()),
-        Remote::Store { .. } => {
-            Some("a place to read is what `registry pull`, `docker save` or another OCI tool wrote")
+        Remote::Local { action, source, .. } => local_hint(action, source.kind()),
+        _ => None,
+    };
+    hint.map(Cow::from)
+}
+
+/// The flag for what the other side seems to speak.
+fn scheme_hint(error: &registry_transport::Error) -> Option<String> {
+    let url = error.url()?.to_string();
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let unexplained = error.status().is_some_and(|status| status.as_u16() == 400)
+        && error.diagnostics().is_empty();
+    match (scheme, error.kind()) {
+        ("https", ErrorKind::Tls) => Some(format!(
+            "if {host} speaks plain HTTP, say --plain-http {host}; if its certificate is private, name the file of its CA in SSL_CERT_FILE"
+        )),
+        ("http", kind) if unexplained || kind == ErrorKind::Protocol => {
+            Some(format!("if {host} speaks HTTPS, say --tls {host}"))
         }
         _ => None,
     }
 }
 
-fn local_hint(kind: io::ErrorKind) -> Option<&'static str> {
+fn local_hint(action: &str, kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
+        io::ErrorKind::NotFound if action == "open" => Some("check the path"),
         io::ErrorKind::NotFound => Some("check the path; its directory must exist"),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("check who may read and write there, or choose another path")

@@ -1,14 +1,10 @@
 //! One manifest of a repository, as the inspecting verbs want it.
 
-use futures_util::StreamExt as _;
 use registry_name::{Identifier, Reference};
-use registry_remote::{Descriptor, Manifest, Remote, select};
+use registry_remote::{Manifest, Remote, select};
 use serde_json::value::RawValue;
 
 use crate::{failure::Failure, session::Session};
-
-/// Bytes of a configuration, at most.
-const MAX_CONFIG: u64 = 8 << 20;
 
 /// The manifest that a reference names; with `--platform`, the image for it.
 pub(crate) async fn manifest(
@@ -22,25 +18,6 @@ pub(crate) async fn manifest(
         manifest = select::image(&remote, manifest, platform).await?;
     }
     Ok((remote, manifest))
-}
-
-/// A small blob, verified.
-pub(crate) async fn small_blob(
-    remote: &Remote,
-    descriptor: &Descriptor,
-) -> Result<Vec<u8>, Failure> {
-    if descriptor.size > MAX_CONFIG {
-        return Err(Failure::other(format!(
-            "the configuration has {} bytes, and no more than {MAX_CONFIG} are read",
-            descriptor.size
-        )));
-    }
-    let mut blob = remote.blob(descriptor).await?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = blob.next().await {
-        bytes.extend_from_slice(&chunk?);
-    }
-    Ok(bytes)
 }
 
 /// Bytes as a part of a JSON document: themselves where they are JSON, else as a string.

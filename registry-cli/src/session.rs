@@ -151,8 +151,8 @@ impl Session {
 /// Says why nothing seems to happen.
 fn tell(console: &Console, event: &Event<'_>) {
     let line = match event {
-        Event::Retry { host, reason, wait, .. } => {
-            format!("{host}: {reason}; trying again in {:.1} s", wait.as_secs_f64())
+        Event::Retry { reason, wait, .. } => {
+            format!("{reason}; trying again in {:.1} s", wait.as_secs_f64())
         }
         Event::Resume { reason, wait } => {
             format!("{reason}; going on in {:.1} s", wait.as_secs_f64())

@@ -144,6 +144,11 @@ fn advise(error: Error, place: &Place) -> Failure {
         {
             Failure::advised(error, format!("for a tag of a layout write oci:{dir}:{tag}"))
         }
+        _ if matches!(error, Error::Store { .. }) => {
+            let hint =
+                "a place to read is what `registry pull`, `docker save` or another OCI tool wrote";
+            Failure::advised(error, hint.to_owned())
+        }
         _ => error.into(),
     }
 }

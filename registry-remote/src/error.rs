@@ -30,10 +30,10 @@ pub enum Error {
         /// What differs.
         mismatch: Mismatch,
     },
-    /// A local store does not hold what was asked for.
+    /// A store does not hold what was asked for.
     #[error("{location} has no {what}")]
     NotFound {
-        /// The store.
+        /// The store: a layout, an archive, a repository.
         location: String,
         /// "tag v1", "blob sha256:…".
         what: String,
@@ -222,9 +222,10 @@ fn offers(offered: &[Platform]) -> String {
 }
 
 fn too(tags: &[Tag]) -> String {
-    if tags.is_empty() {
-        return String::new();
-    }
     let list: Vec<_> = tags.iter().map(Tag::as_str).collect();
-    format!(", and so does {}", list.join(", "))
+    match list.as_slice() {
+        [] => String::new(),
+        [one] => format!(", and so does {one}"),
+        several => format!(", and so do {}", several.join(", ")),
+    }
 }

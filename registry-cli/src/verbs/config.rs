@@ -1,11 +1,14 @@
 //! `registry config IMAGE`
 
 use registry_name::{Digest, Reference};
-use registry_remote::{Manifest, Platform};
+use registry_remote::{Manifest, Platform, read_blob};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{args::Format, failure::Failure, image, session::Session};
+
+/// Bytes of a configuration, at most.
+const MAX_CONFIG: u64 = 8 << 20;
 
 /// Print the configuration of an image
 ///
@@ -41,7 +44,7 @@ impl Arguments {
                 image::pinned(&reference, &manifest)
             )));
         };
-        let bytes = image::small_blob(&remote, config).await?;
+        let bytes = read_blob(&remote, config, MAX_CONFIG).await?;
         match session.global.output {
             Format::Text => session.data(&bytes),
             Format::Json => session.document(&Shown {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use registry_name::{Defaults, Identifier, Reference, Registry};
 use registry_remote::Error;
+use registry_transport::ErrorKind;
 use serde::Serialize;
 
 use crate::{failure::Failure, session::Session};
@@ -32,7 +33,9 @@ impl Arguments {
             Identifier::Tag(tag) => {
                 remote.delete_tag(&tag).await.map_err(|error| advise(error, &reference))?;
             }
-            Identifier::Digest(digest) => remote.delete_manifest(&digest).await?,
+            Identifier::Digest(digest) => {
+                remote.delete_manifest(&digest).await.map_err(|error| advise(error, &reference))?;
+            }
         }
         session.answer(&Deleted { deleted: reference.to_string() })
     }
@@ -54,6 +57,10 @@ fn parse(text: &str) -> Result<Reference, Failure> {
 /// Names the command for what the registry does offer.
 fn advise(error: Error, reference: &Reference) -> Failure {
     match &error {
+        Error::Registry { source, .. } if source.kind() == ErrorKind::Unsupported => {
+            let hint = "this registry allows no deletes; whoever runs it can switch them on";
+            Failure::advised(error, hint.to_owned())
+        }
         Error::TagDelete { digest, .. } => {
             let image = reference.repository().with_digest(digest.clone());
             let hint = format!(

@@ -46,9 +46,14 @@ impl Remote {
             error.kind(),
             ErrorKind::Unsupported | ErrorKind::Rejected | ErrorKind::NotFound
         );
-        let digest = if refused { self.head_manifest(&identifier).await? } else { None };
-        match digest {
+        let found = if refused { self.head_manifest(&identifier).await? } else { None };
+        match found {
             Some(found) => Err(self.tag_stays(tag, found.digest).await),
+            // What the registry said is about deletes, and the tag is not there.
+            None if refused && error.kind() != ErrorKind::NotFound => Err(Error::NotFound {
+                location: self.repository.to_string(),
+                what: format!("tag {tag}"),
+            }),
             None => Err(Error::registry(|| format!("delete {}", self.name(&identifier)))(error)),
         }
     }
