@@ -1,6 +1,7 @@
 //! What an error of reqwest means for a resend. Its own predicates do not tell; the chain of causes does.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
 use super::body::BodyError;
@@ -9,7 +10,11 @@ use super::{HttpError, HttpErrorKind};
 
 /// A request that got no answer.
 pub(crate) fn request_error(error: reqwest::Error) -> HttpError {
-    HttpError::new(request_kind(&error)).with_cause(printable(error))
+    match request_kind(&error) {
+        // Its cause says nothing else.
+        kind @ HttpErrorKind::ConnectionRefused => HttpError::new(kind),
+        kind => HttpError::new(kind).with_cause(root(error)),
+    }
 }
 
 /// A body that broke off.
@@ -21,7 +26,7 @@ pub(crate) fn body_error(error: reqwest::Error) -> HttpError {
         })
     });
     let kind = if wrong { HttpErrorKind::Protocol } else { HttpErrorKind::Interrupted };
-    HttpError::new(kind).with_cause(printable(error))
+    HttpError::new(kind).with_cause(root(error))
 }
 
 fn request_kind(error: &reqwest::Error) -> HttpErrorKind {
@@ -115,7 +120,19 @@ fn h2_kind(_: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
     None
 }
 
-/// The error without its URL, which may hold a signed query.
-fn printable(error: reqwest::Error) -> reqwest::Error {
-    error.without_url()
+/// What an error of reqwest comes down to: all above only says that a request failed.
+#[derive(Debug)]
+struct Root(reqwest::Error);
+
+/// Without its URL, which may hold a signed query.
+fn root(error: reqwest::Error) -> Root {
+    Root(error.without_url())
 }
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        causes(&self.0).last().map_or(Ok(()), |last| write!(f, "{last}"))
+    }
+}
+
+impl StdError for Root {}
