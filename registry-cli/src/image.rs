@@ -20,9 +20,14 @@ pub(crate) async fn manifest(
     Ok((remote, manifest))
 }
 
-/// Bytes as a part of a JSON document: themselves where they are JSON, else as a string.
+/// Bytes as a part of a JSON document on one line: themselves where they are JSON, else as a string.
 pub(crate) fn embedded(bytes: &[u8]) -> Result<Box<RawValue>, Failure> {
-    if let Ok(value) = serde_json::from_slice(bytes) {
+    // In JSON, line breaks stand between the parts only, where they are as good as spaces.
+    let on_one_line: Vec<u8> =
+        bytes.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect();
+    if let (Ok(_), Ok(value)) =
+        (serde_json::from_slice::<&RawValue>(bytes), serde_json::from_slice(&on_one_line))
+    {
         return Ok(value);
     }
     serde_json::value::to_raw_value(&String::from_utf8_lossy(bytes))
@@ -33,4 +38,23 @@ pub(crate) fn embedded(bytes: &[u8]) -> Result<Box<RawValue>, Failure> {
 pub(crate) fn pinned(reference: &Reference, manifest: &Manifest) -> String {
     let identifier = Identifier::Digest(manifest.digest().clone());
     Reference::new(reference.repository().clone(), identifier).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_embedded_stays_on_one_line_and_keeps_its_text_otherwise() {
+        let rows = [
+            (
+                "{\n  \"b\": 1.0e5,\r\n\t\"a\": \"x\\n\"\n}",
+                "{   \"b\": 1.0e5,  \t\"a\": \"x\\n\" }",
+            ),
+            ("no\nJSON", "\"no\\nJSON\""),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(embedded(bytes.as_bytes()).unwrap().get(), expected);
+        }
+    }
 }
