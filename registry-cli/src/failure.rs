@@ -147,11 +147,13 @@ fn scheme_hint(error: &registry_transport::Error) -> Option<String> {
     let host = rest.split('/').next()?;
     let unexplained = error.status().is_some_and(|status| status.as_u16() == 400)
         && error.diagnostics().is_empty();
+    // Without a cause it was HTTP, and made no sense.
+    let no_http = error.source().is_some();
     match (scheme, error.kind()) {
         ("https", ErrorKind::Tls) => Some(format!(
             "if {host} speaks plain HTTP, say --plain-http {host}; if its certificate is private, name the file of its CA in SSL_CERT_FILE"
         )),
-        ("http", kind) if unexplained || kind == ErrorKind::Protocol => {
+        ("http", kind) if unexplained || (kind == ErrorKind::Protocol && no_http) => {
             Some(format!("if {host} speaks HTTPS, say --tls {host}"))
         }
         _ => None,

@@ -56,6 +56,16 @@ async fn a_host_that_wants_https_is_answered_with_the_flag_for_it() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_http_and_misbehaves_is_not_taken_for_one_that_wants_https() {
+    let around = Reply::new(307).header("Location", "/v2/around");
+    let stage = Stage::single(Script::new().rule(on("*", "*").always(around))).unwrap();
+    let bench = Bench::new().await;
+    let lines = bench.refused(Exit::Network, &["ls", &format!("{}/app", stage.host())]).await;
+    assert!(lines[0].contains("redirects"), "{lines:?}");
+    assert!(!lines.concat().contains("--tls"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn hints_about_paths_fit_what_was_to_be_done_with_them() {
     let bench = Bench::new().await;
     sample::image(&bench.path("in"), "v1", SIZE).unwrap();

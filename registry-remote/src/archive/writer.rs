@@ -24,7 +24,8 @@ use crate::{
     },
 };
 
-/// An archive to write: what was there before stays until the new one is whole.
+/// An archive to write: what was there before stays until the new one is whole. What killed processes
+/// left half-written beside it is removed.
 ///
 /// Since a plan knows every size, the whole file is laid out before the first byte comes, and
 /// blobs are written at the same time, each to its place. The same images give the same bytes.

@@ -17,7 +17,8 @@ use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, Stored};
 #[non_exhaustive]
 pub struct CopyOptions {
     /// Which entries of an index travel. None: the index as it is, whole. One: the image that
-    /// it names. Several: an index of those entries, which has a digest of its own.
+    /// it names. Several: an index of those entries, which has a digest of its own. An image that
+    /// stands alone travels unless its configuration names another platform.
     pub platforms: Vec<Platform>,
     /// How many blobs move at a time; at least one.
     pub jobs: usize,
