@@ -18,8 +18,14 @@ const GO: [(&str, &str, &str); 3] = [
     ("registry3", "github.com/distribution/distribution/v3/cmd/registry@v3.1.2", "registry"),
 ];
 
-/// Debian packages that are named as their program is.
-const DEBIAN: [&str; 2] = ["docker-registry", "skopeo"];
+/// Programs that Debian has: the name, and its package.
+const DEBIAN: [(&str, &str); 5] = [
+    ("docker-registry", "docker-registry"),
+    ("skopeo", "skopeo"),
+    ("docker-credential-pass", "golang-docker-credential-helpers"),
+    ("pass", "pass"),
+    ("chromium", "chromium"),
+];
 
 /// Programs that are used if somebody installed them.
 const PICKED_UP: [&str; 3] = ["oras", "zot", "conformance"];
@@ -33,7 +39,7 @@ pub(crate) fn run() {
         };
         report(name, installed.err());
     }
-    for name in DEBIAN {
+    for (name, _) in DEBIAN {
         let missing = peers::find(name).is_none();
         let reason =
             debian.as_ref().err().map_or("no reason given".to_owned(), |e| format!("{e:#}"));
@@ -70,7 +76,11 @@ fn install_go(name: &str, package: &str, built: &str) -> Result<()> {
 }
 
 fn install_debian() -> Result<()> {
-    let missing: Vec<_> = DEBIAN.into_iter().filter(|name| peers::find(name).is_none()).collect();
+    let missing: Vec<_> = DEBIAN
+        .into_iter()
+        .filter(|(name, _)| peers::find(name).is_none())
+        .map(|(_, package)| package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
