@@ -54,9 +54,9 @@ pub(crate) fn run() {
 
 fn report(name: &str, missing: Option<anyhow::Error>) {
     match (peers::find(name), missing) {
-        (Some(path), _) => println!("{name:16} {}", path.display()),
-        (None, Some(reason)) => println!("{name:16} missing: {reason:#}"),
-        (None, None) => println!("{name:16} missing: installed, and not found afterwards"),
+        (Some(path), _) => println!("{name:24} {}", path.display()),
+        (None, Some(reason)) => println!("{name:24} missing: {reason:#}"),
+        (None, None) => println!("{name:24} missing: installed, and not found afterwards"),
     }
 }
 
@@ -64,7 +64,7 @@ fn install_go(name: &str, package: &str, built: &str) -> Result<()> {
     let folder = peers::folder();
     fs::create_dir_all(&folder)?;
     let scratch = tempfile::tempdir_in(&folder)?;
-    println!("{name:16} go install {package}");
+    println!("{name:24} go install {package}");
     let mut go = Command::new("go");
     // Pure Go needs no C compiler, and its programs run anywhere.
     go.args(["install", package]).env("GOBIN", scratch.path()).env("CGO_ENABLED", "0");
