@@ -13,7 +13,10 @@ use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime"));
-static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a directory"));
+thread_local! {
+    /// Of the thread, not of the process: it is removed when a test ends.
+    static DIRECTORY: TempDir = tempfile::tempdir().expect("a directory");
+}
 
 const NAMES: [&str; 4] = ["docker.io", "docker.io/library/ubuntu", "test.io/a/b", "test.io:5000"];
 
@@ -23,7 +26,7 @@ const NAMES: [&str; 4] = ["docker.io", "docker.io/library/ubuntu", "test.io/a/b"
 ///
 /// Where a rule is broken.
 pub fn check(data: &[u8]) {
-    let path = DIRECTORY.path().join("config.json");
+    let path = DIRECTORY.with(|directory| directory.path().join("config.json"));
     std::fs::write(&path, data).expect("a file");
     // No PATH: no helper is ever run.
     let environment = Environment::empty();

@@ -11,13 +11,16 @@ use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
-static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| {
-    let directory = tempfile::tempdir().expect("a directory");
-    for name in ["docker-credential-fuzz", "gcloud"] {
-        program(&directory.path().join(name));
-    }
-    directory
-});
+thread_local! {
+    /// Of the thread, not of the process: it is removed when a test ends.
+    static DIRECTORY: TempDir = {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in ["docker-credential-fuzz", "gcloud"] {
+            program(&directory.path().join(name));
+        }
+        directory
+    };
+}
 
 /// Everything that can be wrong with an answer. Were a part of the answer in a message, it would not be here.
 const MESSAGES: [&str; 9] = [
@@ -39,10 +42,10 @@ const MESSAGES: [&str; 9] = [
 /// Where a rule is broken.
 pub fn check(data: &[u8]) {
     let Some((&first, answer)) = data.split_first() else { return };
-    let directory = DIRECTORY.path();
+    let directory = DIRECTORY.with(|directory| directory.path().to_owned());
     std::fs::write(directory.join("answer"), answer).expect("a file");
     let environment = Environment::empty()
-        .var("PATH", directory)
+        .var("PATH", &directory)
         .var("ANSWER", directory.join("answer"))
         .var("STATUS", if first & 4 == 0 { "0" } else { "1" });
     let helper = Helper::new("fuzz", &environment).expect("a name");
