@@ -189,11 +189,14 @@ impl Server {
         {
             response.headers_mut().append(WARNING, warning.clone());
         }
+        // HTTP/2 has no need of it, so it is not added there for an empty blob.
+        let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        if let Some(length) = response.body().size_hint().exact()
+            && !bodiless.contains(&response.status())
+        {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+        }
         if parts.method == Method::HEAD {
-            let length = response.body().size_hint().exact().map(HeaderValue::from);
-            if let Some(length) = length {
-                response.headers_mut().entry(CONTENT_LENGTH).or_insert(length);
-            }
             *response.body_mut() = body::empty();
         }
     }

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use registry_serve::{Access, Builder, Error, Registry, Running, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,6 +15,8 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::client::Client;
 
 async fn spawn(builder: Builder) -> Running {
     builder.spawn().await.expect("spawn")
@@ -90,6 +95,27 @@ async fn greet_http_2(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) 
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.expect("a frame");
     assert_eq!(head[3], 4, "SETTINGS come first");
+}
+
+#[tokio::test]
+async fn http_2_says_how_long_a_body_is_too() {
+    let registry = spawn(Registry::builder()).await;
+    let digest = Client(registry.address()).push_blob("a", "").await;
+    let stream = TokioIo::new(TcpStream::connect(registry.address()).await.expect("connected"));
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    for method in ["GET", "HEAD"] {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}/v2/a/blobs/{digest}", registry.url()))
+            .body(Empty::<bytes::Bytes>::new());
+        let answer = sender.send_request(request.expect("a request")).await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, http::Version::HTTP_2));
+        let length = answer.headers().get("content-length").expect("a length");
+        assert_eq!(length, "0", "{method}");
+    }
+    connection.abort();
 }
 
 #[tokio::test]
