@@ -21,7 +21,7 @@ use crate::{failure::Failure, session::Session};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[cfg(feature = "serve")]
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     #[command(flatten)]
     Verb(Verb),
 }

@@ -77,20 +77,20 @@ struct AccessArguments {
 #[command(next_help_heading = "HTTPS")]
 struct Https {
     /// Certificate and what leads to its CA, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
 
     /// The certificate's key, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
+    #[arg(long = "tls-key", value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
 
     /// Make a certificate now; its CA goes to this file, for clients to trust
-    #[arg(long, value_name = "CA-FILE", conflicts_with = "tls_cert")]
-    tls_self_signed: Option<PathBuf>,
+    #[arg(long = "tls-self-signed", value_name = "CA-FILE", conflicts_with = "certificate")]
+    self_signed: Option<PathBuf>,
 
     /// A further host name or IP address for that certificate; may be repeated
-    #[arg(long, value_name = "HOST", requires = "tls_self_signed")]
-    tls_name: Vec<String>,
+    #[arg(long = "tls-name", value_name = "HOST", requires = "self_signed")]
+    hosts: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -175,14 +175,14 @@ impl Arguments {
             registry = registry.collect_garbage(Duration::from_secs(u64::from(hours) * 3600));
         }
         let open = self.access.htpasswd.is_none();
-        let ca_file = self.https.tls_self_signed.clone();
+        let ca_file = self.https.self_signed.clone();
         registry = self.access.apply(registry)?;
         registry = self.https.apply(registry);
         registry = self.limits.apply(registry);
         registry = self.report.apply(registry, &session.console);
         let running = registry.spawn().await.map_err(|error| Failure::Local(error.into()))?;
         if let (Some(path), Some(ca)) = (ca_file, running.ca()) {
-            std::fs::write(&path, ca).map_err(|error| file(&path, "write", error))?;
+            std::fs::write(&path, ca).map_err(|error| file(&path, "write", &error))?;
         }
         if open && !self.read_only && !self.address.ip().is_loopback() {
             session.note("warning: everybody who can reach this address can push and delete");
@@ -197,9 +197,9 @@ impl Arguments {
 impl AccessArguments {
     fn apply(self, registry: Builder) -> Result<Builder, Failure> {
         let Some(path) = self.htpasswd else { return Ok(registry) };
-        let text = std::fs::read_to_string(&path).map_err(|error| file(&path, "read", error))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| file(&path, "read", &error))?;
         let users =
-            Users::htpasswd(&text).map_err(|error| file(&path, "use", io::Error::other(error)))?;
+            Users::htpasswd(&text).map_err(|error| file(&path, "use", &io::Error::other(error)))?;
         let users = self.allow.into_iter().try_fold(users, |users, (name, rights)| {
             if users.contains(&name) {
                 return Ok(users.with_rights(&name, rights));
@@ -217,9 +217,9 @@ impl AccessArguments {
 
 impl Https {
     fn apply(self, registry: Builder) -> Builder {
-        match (self.tls_cert, self.tls_key, self.tls_self_signed) {
+        match (self.certificate, self.key, self.self_signed) {
             (Some(certificates), Some(key), _) => registry.tls(Tls::files(certificates, key)),
-            (_, _, Some(_)) => registry.tls(Tls::self_signed(self.tls_name)),
+            (_, _, Some(_)) => registry.tls(Tls::self_signed(self.hosts)),
             _ => registry,
         }
     }
@@ -270,7 +270,7 @@ fn rights(text: &str) -> Result<(String, Rights), String> {
     Ok((name.to_owned(), rights))
 }
 
-fn file(path: &Path, action: &str, source: io::Error) -> Failure {
+fn file(path: &Path, action: &str, source: &io::Error) -> Failure {
     let what = format!("cannot {action} {}: {source}", path.display());
     Failure::Local(what.into())
 }
