@@ -91,7 +91,9 @@ async fn serve(
                     // Without it small answers wait for the acknowledgement of the one before.
                     let _ = stream.set_nodelay(true);
                     let (server, watcher) = (Arc::clone(&server), graceful.watcher());
-                    let (door, stopped) = (door.clone(), stopped.clone());
+                    let door = door.clone();
+                    #[cfg(feature = "tls")]
+                    let stopped = stopped.clone();
                     connections.spawn(async move {
                         match door {
                             Door::Plain => converse(stream, client, server, watcher).await,
