@@ -118,8 +118,9 @@ impl Builder {
         self
     }
 
-    /// How many uploads there may be at once, each with one file descriptor; 256 by default. More
-    /// get 429.
+    /// How many uploads there may be at once, each with one file descriptor; 256 by default. One
+    /// more ends the upload that rested for the longest time, if that is a minute at least, or
+    /// gets 429.
     pub fn upload_limit(mut self, uploads: usize) -> Self {
         self.limits.uploads.sessions = uploads;
         self

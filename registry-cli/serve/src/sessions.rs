@@ -42,11 +42,14 @@ pub(crate) struct Bounds {
     /// Each holds a file descriptor.
     pub(crate) sessions: usize,
     pub(crate) bytes: u64,
+    /// An upload that nobody has continued for this long gives way to a new one when there are too
+    /// many: clients that went away must not lock out those that come.
+    pub(crate) patience: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { sessions: 256, bytes: u64::MAX }
+        Self { sessions: 256, bytes: u64::MAX, patience: Duration::from_secs(60) }
     }
 }
 
@@ -87,11 +90,32 @@ impl Sessions {
         self.bounds.sessions.saturating_sub(self.room.available_permits())
     }
 
-    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+    async fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let enter = || Arc::clone(&self.room).try_acquire_owned();
+        if let Ok(room) = enter() {
+            return Ok(room);
+        }
+        self.make_room().await?;
+        enter().map_err(|_| {
             let message = "there are too many uploads at once; finish or cancel some";
             Problem::too_many(message, Duration::from_secs(10))
         })
+    }
+
+    /// Ends the upload that nobody has continued for the longest time, if that is long enough.
+    async fn make_room(&self) -> Result<(), Problem> {
+        let sessions: Vec<Arc<Session>> = self.lock().values().cloned().collect();
+        let longest = blocking(move || {
+            let idle = |session: Arc<Session>| {
+                let idle = session.lock().touched.elapsed();
+                (idle, session)
+            };
+            Ok(sessions.into_iter().map(idle).max_by_key(|(idle, _)| *idle))
+        });
+        match longest.await? {
+            Some((idle, session)) if idle >= self.bounds.patience => self.cancel(&session).await,
+            _ => Ok(()),
+        }
     }
 
     /// Begins an upload that later requests can find.
@@ -111,7 +135,7 @@ impl Sessions {
         name: &Name,
         algorithm: Algorithm,
     ) -> Result<Arc<Session>, Problem> {
-        let (room, limit) = (self.enter()?, self.bounds.bytes);
+        let (room, limit) = (self.enter().await?, self.bounds.bytes);
         let (store, name) = (Arc::clone(&self.store), name.clone());
         blocking(move || {
             let id = UploadId::random()?;
@@ -138,7 +162,7 @@ impl Sessions {
         if let Some(session) = self.lock().get(&key) {
             return Ok(Some(Arc::clone(session)));
         }
-        let (room, limit) = (self.enter()?, self.bounds.bytes);
+        let (room, limit) = (self.enter().await?, self.bounds.bytes);
         let (store, (name, id)) = (Arc::clone(&self.store), key.clone());
         let opened = blocking(move || {
             let upload = match store.open_upload(&name, &id) {

@@ -48,3 +48,16 @@ async fn a_session_is_found_where_it_was_begun_until_it_is_over() {
     sessions.expire(Duration::ZERO).await.expect("expired");
     assert!(sessions.find(&here, &session.id).await.expect("looked").is_none());
 }
+
+#[tokio::test]
+async fn an_abandoned_upload_gives_way_to_a_new_one_and_a_recent_one_does_not() {
+    let name = Name::parse("a").expect("a name");
+    for (patience, gives_way) in [(Duration::ZERO, true), (Duration::from_secs(3600), false)] {
+        let bounds = Bounds { sessions: 1, patience, ..Bounds::default() };
+        let sessions = Sessions::new(Arc::new(Memory::default()), bounds);
+        let old = sessions.begin(&name, Algorithm::Sha256).await.expect("there is room").id.clone();
+        assert_eq!(sessions.begin(&name, Algorithm::Sha256).await.is_ok(), gives_way);
+        let found = sessions.find(&name, &old).await;
+        assert_eq!(matches!(found, Ok(Some(_))), !gives_way, "{patience:?}");
+    }
+}
