@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use crate::{Descriptor, Error, Manifest, Mismatch, Platform, Source, media_type, read_blob};
 
-/// Indexes in indexes that are searched for a platform, at most.
-const MAX_DEPTH: usize = 8;
+/// Indexes in indexes that are followed, at most: for a platform, and in a copy.
+pub(crate) const MAX_DEPTH: usize = 8;
 /// The largest configuration that is searched for a platform, bytes.
 const MAX_CONFIG: u64 = 4 << 20;
 

@@ -11,8 +11,6 @@ use registry_name::{Digest, Identifier};
 use super::{CopyOptions, plan::Graph};
 use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, select};
 
-/// Indexes in indexes, at most.
-const MAX_DEPTH: usize = 8;
 /// Manifests of one copy, at most.
 const MAX_MANIFESTS: usize = 10_000;
 
@@ -45,8 +43,8 @@ pub(super) async fn graph(
         if level.is_empty() {
             break;
         }
-        if depth == MAX_DEPTH {
-            return Err(limit("the nesting of indexes", MAX_DEPTH));
+        if depth == select::MAX_DEPTH {
+            return Err(limit("the nesting of indexes", select::MAX_DEPTH));
         }
         if seen.len() > MAX_MANIFESTS {
             return Err(limit("the number of manifests", MAX_MANIFESTS));
