@@ -56,6 +56,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Network => Self::Network,
             ErrorKind::Local => Self::Local,
             ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::Cancelled => Self::Interrupted,
             _ => Self::Other,
         }
     }

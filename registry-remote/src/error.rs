@@ -141,6 +141,8 @@ pub enum ErrorKind {
     Local,
     /// The state of the registry forbids it: a tag that changed, or that is immutable.
     Conflict,
+    /// The caller wanted no more of it.
+    Cancelled,
     /// Everything else.
     Other,
 }
@@ -159,6 +161,7 @@ impl Error {
                 | Transport::Credential => ErrorKind::Denied,
                 Transport::RateLimited => ErrorKind::RateLimited,
                 Transport::Conflict => ErrorKind::Conflict,
+                Transport::Cancelled => ErrorKind::Cancelled,
                 Transport::Network
                 | Transport::Tls
                 | Transport::Protocol

@@ -88,6 +88,8 @@ pub enum ErrorKind {
     Credential,
     /// The request or the transport is set up in a way that cannot work.
     Config,
+    /// The caller wanted no more of it ([`Cancellation`](crate::Cancellation)).
+    Cancelled,
 }
 
 impl Error {
@@ -178,6 +180,10 @@ impl Error {
         }))
     }
 
+    pub(crate) fn cancelled(method: &Method, url: &Url) -> Self {
+        Self::new(ErrorKind::Cancelled, "cancelled").with_request(method, url)
+    }
+
     /// The server that failed.
     pub(crate) fn origin(&self) -> Option<&Origin> {
         self.0.origin.as_ref()
@@ -189,6 +195,14 @@ impl Error {
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// This failure was about to be waited out when the caller wanted no more of it.
+    pub(crate) fn into_cancelled(self) -> Self {
+        let mut cancelled = Self::new(ErrorKind::Cancelled, "cancelled while waiting to go on");
+        cancelled.0.method.clone_from(&self.0.method);
+        cancelled.0.url.clone_from(&self.0.url);
+        cancelled.with_cause(self)
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {

@@ -3,6 +3,7 @@
 mod authorize;
 mod body;
 mod budget;
+mod cancellation;
 mod challenge;
 mod clock;
 mod deadlines;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use self::body::{Body, ByteStream};
 pub use self::budget::Budget;
+pub use self::cancellation::Cancellation;
 pub use self::challenge::Challenge;
 pub use self::clock::{Clock, SystemClock};
 pub use self::deadlines::Deadlines;

@@ -11,6 +11,7 @@ use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::cancellation::Cancellation;
 use crate::deadlines::{Deadlines, Meter};
 use crate::diagnostic;
 use crate::error::{Error, ErrorKind, describe_status};
@@ -36,6 +37,7 @@ pub struct Response {
     body: ResponseBody,
     context: Context,
     meter: Meter,
+    cancellation: Cancellation,
 }
 
 /// What a response has to know about its request.
@@ -57,7 +59,14 @@ impl Response {
         body: ResponseBody,
         context: Context,
     ) -> Self {
-        Self { status, headers, body, context, meter: Meter::default() }
+        let cancellation = Cancellation::new();
+        Self { status, headers, body, context, meter: Meter::default(), cancellation }
+    }
+
+    /// Its body ends with an error once this is cancelled.
+    pub(crate) fn until(mut self, cancellation: &Cancellation) -> Self {
+        self.cancellation = cancellation.clone();
+        self
     }
 
     /// The status.
@@ -96,11 +105,17 @@ impl Response {
         self.header(CONTENT_LENGTH)?.parse().ok()
     }
 
-    /// The next piece of the body, `None` at its end. Fails when nothing comes for too long or too little.
+    /// The next piece of the body, `None` at its end. Fails when nothing comes for too long, or too little, or
+    /// when it was cancelled.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let started = Instant::now();
         let next = poll_fn(|context| self.body.as_mut().poll_next(context));
-        let Ok(next) = tokio::time::timeout(self.context.deadlines.body_idle, next).await else {
+        let next = tokio::time::timeout(self.context.deadlines.body_idle, next);
+        let Some(next) = self.cancellation.run_until_cancelled(next).await else {
+            self.abandon();
+            return Err(Error::cancelled(&self.context.method, &self.context.url));
+        };
+        let Ok(next) = next else {
             self.abandon();
             let seconds = self.context.deadlines.body_idle.as_secs_f32();
             let what = format!("no byte of the body came for {seconds} s");

@@ -23,6 +23,7 @@ pub use self::builder::Builder;
 pub use self::ping::Ping;
 use crate::authorize::{Memory, Session, authorize};
 use crate::budget::Budget;
+use crate::cancellation::Cancellation;
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
@@ -38,7 +39,10 @@ use crate::service::{HttpService, has_private_address};
 
 /// Sends requests to registries. Cheap to clone; all clones share connections, tokens and cool-downs.
 #[derive(Clone, Debug)]
-pub struct Transport(Arc<Inner>);
+pub struct Transport {
+    inner: Arc<Inner>,
+    cancellation: Cancellation,
+}
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -67,11 +71,22 @@ impl Transport {
     ///
     /// A status that the request expects is an answer, its body unread. Everything else is an [`Error`].
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let inner = &*self.0;
-        let (url, home) = inner.prepare(&request)?;
+        let (url, home) = self.inner.prepare(&request)?;
         let span = tracing::debug_span!("request", method = %request.method, url = %RedactedUrl::from(&url));
         // Boxed: it is large, and every future that awaits it would be as large.
-        Box::pin(inner.send(&request, url, home).instrument(span)).await
+        let answer = Box::pin(self.inner.send(&request, url.clone(), home).instrument(span));
+        match self.cancellation.run_until_cancelled(answer).await {
+            Some(answer) => answer.map(|response| response.until(&self.cancellation)),
+            None => Err(Error::cancelled(&request.method, &url)),
+        }
+    }
+
+    /// The same transport, whose requests, waits and bodies end when `cancellation` is cancelled: with an error of kind
+    /// [`Cancelled`](ErrorKind::Cancelled). It takes the place of the one that was watched before, so that a last request,
+    /// such as giving up an upload, can be sent after a cancellation.
+    #[must_use]
+    pub fn with_cancellation(&self, cancellation: &Cancellation) -> Self {
+        Self { inner: Arc::clone(&self.inner), cancellation: cancellation.clone() }
     }
 
     /// After a body broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
@@ -85,7 +100,7 @@ impl Transport {
     ) -> Result<(), Error> {
         /// After this much progress the connection was good enough to try the next one at once.
         const GOOD: u64 = 1 << 20;
-        let inner = &*self.0;
+        let inner = &*self.inner;
         if !error.is_retryable() {
             return Err(error);
         }
@@ -97,24 +112,25 @@ impl Transport {
         inner.listeners.tell(&Event::Resume { reason: &error, wait });
         tracing::debug!(%error, ?wait, "resume");
         if !wait.is_zero() {
-            inner.clock.sleep(wait).await;
+            let slept = self.cancellation.run_until_cancelled(inner.clock.sleep(wait)).await;
+            return slept.ok_or_else(|| error.into_cancelled());
         }
         Ok(())
     }
 
     /// The URL of `path` (`"/v2/…"`, with a query if needed) at a registry.
     pub fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {
-        self.0.url(registry, path)
+        self.inner.url(registry, path)
     }
 
     /// How registries are reached.
     pub fn hosts(&self) -> &Hosts {
-        &self.0.hosts
+        &self.inner.hosts
     }
 
     /// What was done so far, by all clones together.
     pub fn counters(&self) -> Counters {
-        self.0.tally.snapshot()
+        self.inner.tally.snapshot()
     }
 }
 

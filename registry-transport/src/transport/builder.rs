@@ -8,6 +8,7 @@ use registry_authn::{Anonymous, Keychain};
 
 use super::{Inner, Transport};
 use crate::authorize::Memory;
+use crate::cancellation::Cancellation;
 use crate::clock::{Clock, SystemClock};
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
@@ -104,7 +105,7 @@ impl Builder {
         let user_agent = HeaderValue::from_str(&user_agent).map_err(|cause| {
             Error::new(ErrorKind::Config, "the user agent is not a header value").with_cause(cause)
         })?;
-        Ok(Transport(Arc::new(Inner {
+        let inner = Inner {
             service,
             keychain: self.keychain.unwrap_or_else(|| Arc::new(Anonymous)),
             hosts: self.hosts,
@@ -117,7 +118,8 @@ impl Builder {
             memory: Memory::default(),
             gates: Gates::default(),
             localities: std::sync::Mutex::default(),
-        })))
+        };
+        Ok(Transport { inner: Arc::new(inner), cancellation: Cancellation::new() })
     }
 }
 
