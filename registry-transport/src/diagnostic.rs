@@ -96,32 +96,42 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Reads an error body. Anything that is not an error document has no diagnostics; a wrong type in one field loses that
-/// field alone.
-pub(crate) fn parse(body: &[u8]) -> Vec<Diagnostic> {
-    #[derive(Deserialize)]
-    struct Document {
-        errors: Option<Vec<Value>>,
-    }
-    let Ok(Document { errors: Some(errors) }) = serde_json::from_slice(body) else {
-        return Vec::new();
-    };
-    errors
-        .into_iter()
-        .filter_map(|entry| match entry {
-            Value::Object(mut entry) => {
-                let mut text = |key: &str| match entry.remove(key) {
-                    Some(Value::String(text)) => text,
-                    _ => String::new(),
-                };
-                let (code, message) = (text("code"), text("message"));
-                let detail = entry.remove("detail").filter(|detail| !detail.is_null());
-                Some(Diagnostic { code: code.as_str().into(), message, detail })
+impl Diagnostic {
+    /// Reads the body of an error answer. Anything that is not an error document has no diagnostics; a wrong type in one
+    /// field loses that field alone.
+    ///
+    /// ```
+    /// use registry_transport::{Diagnostic, ErrorCode};
+    ///
+    /// let body = br#"{"errors":[{"code":"NAME_UNKNOWN","message":"no such repository"}]}"#;
+    /// let [diagnostic] = &Diagnostic::parse_all(body)[..] else { panic!() };
+    /// assert_eq!(diagnostic.code, ErrorCode::NameUnknown);
+    /// assert_eq!(diagnostic.to_string(), "NAME_UNKNOWN: no such repository");
+    /// ```
+    pub fn parse_all(body: &[u8]) -> Vec<Self> {
+        #[derive(Deserialize)]
+        struct Document {
+            errors: Option<Vec<Value>>,
+        }
+        match serde_json::from_slice(body) {
+            Ok(Document { errors: Some(errors) }) => {
+                errors.into_iter().filter_map(Self::from_entry).collect()
             }
-            _ => None,
-        })
-        .filter(|diagnostic| !diagnostic.code.as_str().is_empty() || !diagnostic.message.is_empty())
-        .collect()
+            _ => Vec::new(),
+        }
+    }
+
+    fn from_entry(entry: Value) -> Option<Self> {
+        let Value::Object(mut entry) = entry else { return None };
+        let mut text = |key: &str| match entry.remove(key) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (code, message) = (text("code"), text("message"));
+        let detail = entry.remove("detail").filter(|detail| !detail.is_null());
+        let says_something = !code.is_empty() || !message.is_empty();
+        says_something.then(|| Self { code: code.as_str().into(), message, detail })
+    }
 }
 
 #[cfg(test)]

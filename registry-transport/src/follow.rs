@@ -12,7 +12,7 @@ use url::Url;
 use crate::body::Body;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Tally};
-use crate::origin::{Home, Origin, Refusal, Verdict, judge};
+use crate::origin::{Home, Origin, Refusal, Verdict, judge, locate};
 use crate::redact::RedactedUrl;
 use crate::response::{Context, Response};
 use crate::retry::{Class, class_of_transport};
@@ -85,8 +85,7 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
             );
             return Err(Error::new(ErrorKind::Protocol, what).with_request(method, &outgoing.url));
         }
-        let next = std::str::from_utf8(location.as_bytes()).ok().and_then(|to| url.join(to).ok());
-        let Some(next) = next else {
+        let Some(next) = locate(&url, location.as_bytes()) else {
             return Err(response
                 .error(ErrorKind::Protocol, "the redirect leads to something that is no URL"));
         };

@@ -35,11 +35,12 @@ pub use self::diagnostic::{Diagnostic, ErrorCode};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Counters, Event};
 pub use self::hosts::Hosts;
+pub use self::link::{LinkError, next_link};
 pub use self::origin::{Origin, Refusal};
 pub use self::redact::RedactedUrl;
 pub use self::request::{Replay, Request};
 pub use self::response::{MANIFEST_CAP, PAGE_CAP, Response};
-pub use self::retry::RetryPolicy;
+pub use self::retry::{RetryPolicy, retry_after};
 pub use self::service::HttpService;
 pub use self::transport::{Builder, Ping, Transport};
 // What the signatures above are made of.

@@ -1,17 +1,29 @@
 //! The `Link` header (RFC 8288, section 3 and appendix B), as far as paging needs it.
 
-/// The target of the first link whose relation is `next`, over all header lines. `Err` says what cannot be read.
+use std::fmt;
+
+/// The target of the first link whose relation is `next`, over all lines of a `Link` header: a URL reference, not resolved.
 ///
 /// Registries leave the relation out, as the distribution specification's first examples did: a link without any `rel` is
-/// the next page.
-pub(crate) fn next<'a>(
+/// the next page. A header that cannot be read is an error, and not the end of the list.
+/// [`Response::next_link`](crate::Response::next_link) resolves and judges it too.
+///
+/// ```
+/// use registry_transport::next_link;
+///
+/// let lines = [&br#"</v2/?n=1>; rel=prev, </v2/a/tags/list?last=b>; rel="next""#[..]];
+/// assert_eq!(next_link(lines)?.as_deref(), Some("/v2/a/tags/list?last=b"));
+/// # Ok::<(), registry_transport::LinkError>(())
+/// ```
+pub fn next_link<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<Option<String>, &'static str> {
+) -> Result<Option<String>, LinkError> {
     for line in lines {
-        let line = std::str::from_utf8(line).map_err(|_| "the Link header is not text")?;
+        let line =
+            std::str::from_utf8(line).map_err(|_| LinkError("the Link header is not text"))?;
         let mut rest = line.trim_start_matches([' ', '\t', ',']);
         while !rest.is_empty() {
-            let (link, after) = link(rest)?;
+            let (link, after) = link(rest).map_err(LinkError)?;
             if link.is_next {
                 return Ok(Some(link.target.to_owned()));
             }
@@ -20,6 +32,18 @@ pub(crate) fn next<'a>(
     }
     Ok(None)
 }
+
+/// Why a `Link` header cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkError(&'static str);
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for LinkError {}
 
 struct Link<'a> {
     target: &'a str,

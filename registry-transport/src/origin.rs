@@ -73,6 +73,29 @@ pub struct Home {
     pub local: bool,
 }
 
+/// The longest URL that is taken from a server, in bytes.
+const MAX_URL: usize = 8 << 10;
+
+/// The URL that a `Location` names, relative to the URL that answered (RFC 9110, section 10.2.2). `None`: it names none, or
+/// one of more than 8 KiB. Where it leads is for [`judge`] to say.
+///
+/// ```
+/// use registry_transport::Url;
+/// use registry_transport::origin::locate;
+///
+/// let asked: Url = "https://registry.example/v2/a/blobs/uploads/".parse()?;
+/// let location = locate(&asked, b"/v2/a/blobs/uploads/7?_state=x").unwrap();
+/// assert_eq!(location.as_str(), "https://registry.example/v2/a/blobs/uploads/7?_state=x");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn locate(answered: &Url, location: &[u8]) -> Option<Url> {
+    let location = std::str::from_utf8(location).ok()?.trim();
+    if location.is_empty() || location.len() > MAX_URL {
+        return None;
+    }
+    answered.join(location).ok().filter(|url| url.as_str().len() <= MAX_URL)
+}
+
 /// What may be done with a URL that a server chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -13,11 +13,11 @@ use url::Url;
 
 use crate::cancellation::Cancellation;
 use crate::deadlines::{Deadlines, Meter};
-use crate::diagnostic;
+use crate::diagnostic::Diagnostic;
 use crate::error::{Error, ErrorKind, describe_status};
 use crate::event::Tally;
-use crate::link;
-use crate::origin::{Home, Origin, Refusal, Verdict, judge};
+use crate::link::next_link;
+use crate::origin::{Home, Origin, Refusal, Verdict, judge, locate};
 use crate::redact::RedactedUrl;
 use crate::request::is_expected;
 use crate::retry::{Class, class_of_status, class_of_transport, retry_after};
@@ -189,13 +189,10 @@ impl Response {
     /// It may be at another origin, where no secret follows. One that must not be followed is an error of kind
     /// [`Refused`](ErrorKind::Refused).
     pub fn location(&self) -> Result<Url, Error> {
-        let Some(location) = self.header(LOCATION).filter(|text| text.len() <= MAX_URL) else {
+        let location = self.headers.get(LOCATION);
+        let Some(url) = location.and_then(|it| locate(self.url(), it.as_bytes())) else {
             return Err(self.error(ErrorKind::Protocol, "the answer has no usable Location"));
         };
-        let url = self.url().join(location).map_err(|cause| {
-            self.error(ErrorKind::Protocol, "the Location of the answer is not a URL")
-                .with_cause(cause)
-        })?;
         // Whether the registry is on a private network, and may lead to one, is judged when the request is sent.
         match judge(&Home { origin: self.context.home.clone(), local: true }, &url) {
             Verdict::Keep | Verdict::Strip => Ok(url),
@@ -206,12 +203,12 @@ impl Response {
     /// The next page of a list (`Link` with `rel="next"`, RFC 8288), resolved. Only a page at the registry's own origin is
     /// one; a header that cannot be read is an error, not the end of the list.
     pub fn next_link(&self) -> Result<Option<Url>, Error> {
-        let target = link::next(self.headers.get_all(LINK).iter().map(http::HeaderValue::as_bytes))
-            .map_err(|what| self.error(ErrorKind::Protocol, what))?;
+        let target = next_link(self.headers.get_all(LINK).iter().map(http::HeaderValue::as_bytes))
+            .map_err(|error| self.error(ErrorKind::Protocol, error.to_string()))?;
         let Some(target) = target else { return Ok(None) };
-        let url = self.url().join(&target).map_err(|cause| {
-            self.error(ErrorKind::Protocol, "the next page's link is not a URL").with_cause(cause)
-        })?;
+        let Some(url) = locate(self.url(), target.as_bytes()) else {
+            return Err(self.error(ErrorKind::Protocol, "the next page's link is not a URL"));
+        };
         match judge(&Home { origin: self.context.home.clone(), local: true }, &url) {
             Verdict::Keep => Ok(Some(url)),
             Verdict::Strip => Err(self.error(
@@ -225,7 +222,7 @@ impl Response {
     /// Reads the text of an error answer, within its cap and deadline, and makes it an [`Error`].
     pub(crate) async fn into_error(mut self, now: SystemTime) -> Error {
         let body = self.error_text().await;
-        let diagnostics = diagnostic::parse(&body);
+        let diagnostics = Diagnostic::parse_all(&body);
         let asked = retry_after(&self.headers, now);
         let class = class_of_status(self.status, &diagnostics, asked.is_some());
         let kind = kind_of_status(self.status, class);
@@ -301,9 +298,6 @@ impl Response {
         self.body = Box::pin(futures_util::stream::empty());
     }
 }
-
-/// The longest URL that is taken from a server.
-const MAX_URL: usize = 8 << 10;
 
 fn kind_of_status(status: StatusCode, class: Class) -> ErrorKind {
     if class == Class::Throttled && status.as_u16() != 503 {

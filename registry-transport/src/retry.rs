@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-pub(crate) use self::after::retry_after;
+pub use self::after::retry_after;
 use crate::diagnostic::{Diagnostic, ErrorCode};
 use crate::request::Replay;
 use crate::service::HttpErrorKind;

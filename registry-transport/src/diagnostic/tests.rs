@@ -31,7 +31,8 @@ fn an_error_document_is_read_leniently() {
         ("{\"errors\":[{\"code\":\"A\",\"message\":\"\\u001b[2Jgone\"}]}", &["A: \\u{1b}[2Jgone"]),
     ];
     for (body, want) in cases {
-        let got: Vec<_> = parse(body.as_bytes()).iter().map(ToString::to_string).collect();
+        let got: Vec<_> =
+            Diagnostic::parse_all(body.as_bytes()).iter().map(ToString::to_string).collect();
         assert_eq!(got, want, "{body}");
     }
 }
@@ -39,7 +40,7 @@ fn an_error_document_is_read_leniently() {
 #[test]
 fn nesting_without_end_is_no_diagnostic_and_no_overflow() {
     // M07
-    assert_eq!(parse("[".repeat(100_000).as_bytes()), []);
+    assert_eq!(Diagnostic::parse_all("[".repeat(100_000).as_bytes()), []);
     let nested = format!(r#"{{"errors":[{{"code":"A","detail":{}"#, "[".repeat(100_000));
-    assert_eq!(parse(nested.as_bytes()), []);
+    assert_eq!(Diagnostic::parse_all(nested.as_bytes()), []);
 }

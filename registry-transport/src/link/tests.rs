@@ -1,7 +1,7 @@
-use super::next;
+use super::{LinkError, next_link};
 
-fn one(line: &str) -> Result<Option<String>, &'static str> {
-    next([line.as_bytes()])
+fn one(line: &str) -> Result<Option<String>, LinkError> {
+    next_link([line.as_bytes()])
 }
 
 #[test]
@@ -52,11 +52,11 @@ fn what_cannot_be_read_is_an_error_and_not_the_end_of_the_list() {
     ] {
         assert!(one(line).is_err(), "{line}");
     }
-    assert!(next([b"<\xff>; rel=next".as_slice()]).is_err());
+    assert!(next_link([b"<\xff>; rel=next".as_slice()]).is_err());
 }
 
 #[test]
 fn every_header_line_is_read() {
     let lines = [br#"</a>; rel="first""#.as_slice(), br#"</b>; rel="next""#.as_slice()];
-    assert_eq!(next(lines), Ok(Some("/b".to_owned())));
+    assert_eq!(next_link(lines), Ok(Some("/b".to_owned())));
 }

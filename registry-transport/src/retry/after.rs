@@ -4,10 +4,24 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// How long the server asks to wait: seconds, or a date relative to the answer's own `Date` (`now` where it has none).
+/// The longest wait that is told apart: 136 years. It can be added to any time of day.
+const LONGEST: u64 = u32::MAX as u64;
+
+/// How long the server asks to wait (`Retry-After`): seconds, or a date relative to the answer's own `Date` (`now` where it
+/// has none).
 ///
 /// Several different values, a sign, a fraction or anything else unreadable is as good as nothing, and so is a date in the past.
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use registry_transport::{HeaderMap, header, retry_after};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::RETRY_AFTER, "120".parse()?);
+/// assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_secs(120)));
+/// # Ok::<(), header::InvalidHeaderValue>(())
+/// ```
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let mut values = headers.get_all(RETRY_AFTER).iter();
     let first = values.next()?;
     if values.any(|value| value != first) {
@@ -16,7 +30,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     let value = first.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are still "very long".
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+        return Some(Duration::from_secs(value.parse().unwrap_or(LONGEST).min(LONGEST)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     let sent = headers
@@ -24,7 +38,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         .and_then(|date| date.to_str().ok())
         .and_then(|date| httpdate::parse_http_date(date).ok())
         .unwrap_or(now);
-    date.duration_since(sent).ok().filter(|wait| !wait.is_zero())
+    let wait = date.duration_since(sent).ok().filter(|wait| !wait.is_zero())?;
+    Some(wait.min(Duration::from_secs(LONGEST)))
 }
 
 #[cfg(test)]
@@ -51,7 +66,9 @@ mod tests {
             (vec!["7"], None, seconds(7)),
             (vec![" 7 "], None, seconds(7)),
             (vec!["0"], None, seconds(0)),
-            (vec!["99999999999999999999999"], None, seconds(u64::from(u32::MAX))),
+            (vec!["99999999999999999999999"], None, seconds(LONGEST)),
+            (vec!["18446744073709551615"], None, seconds(LONGEST)),
+            (vec!["Fri, 31 Dec 9999 23:59:59 GMT"], None, seconds(LONGEST)),
             (vec!["7", "7"], None, seconds(7)),
             (vec!["7", "8"], None, None),
             (vec!["-1"], None, None),

@@ -4,5 +4,9 @@
 
 pub mod config_json;
 pub mod digest;
+pub mod error_body;
 pub mod helper_output;
+pub mod link_header;
+pub mod location_origin;
 pub mod reference;
+pub mod retry_after;

@@ -1,0 +1,46 @@
+//! Replays what fuzzing is started from and what it has found (`xtask/fuzz`).
+
+#![allow(clippy::panic, clippy::expect_used, clippy::print_stdout, reason = "only tests")]
+#![allow(unreachable_pub, reason = "the targets are a library of their own")]
+
+#[path = "../../xtask/fuzz/src/error_body.rs"]
+mod error_body;
+#[path = "../../xtask/fuzz/src/link_header.rs"]
+mod link_header;
+#[path = "../../xtask/fuzz/src/location_origin.rs"]
+mod location_origin;
+#[path = "../../xtask/fuzz/src/retry_after.rs"]
+mod retry_after;
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
+    let files = std::fs::read_dir(format!("{corpus}/{target}")).expect("the stored corpus");
+    let mut count = 0;
+    for file in files {
+        let path = file.expect("a file").path();
+        println!("{}", path.display());
+        check(&std::fs::read(path).expect("its bytes"));
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
+fn l01_stored_link_headers_keep_to_the_rules() {
+    replay("link_header", link_header::check);
+}
+
+#[test]
+fn e02_stored_waits_keep_to_the_rules() {
+    replay("retry_after", retry_after::check);
+}
+
+#[test]
+fn m03_stored_error_bodies_keep_to_the_rules() {
+    replay("error_body", error_body::check);
+}
+
+#[test]
+fn r02_stored_locations_keep_to_the_rules() {
+    replay("location_origin", location_origin::check);
+}
