@@ -1,13 +1,24 @@
-//! How each registry is reached: endpoint, scheme, certificates, trusted token realms.
+//! How each registry is reached: endpoint, certificates, proxy, mirrors, and which token realms are trusted.
+
+#![allow(dead_code, reason = "what is said here is acted on next")]
+
+mod host;
+mod mirror;
+mod prefix;
+mod proxy;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use registry_name::Registry;
 use url::Url;
 
+pub use self::host::Host;
+pub use self::mirror::Mirror;
+pub use self::prefix::{Prefix, PrefixError};
+pub use self::proxy::Proxy;
 use crate::error::{Error, ErrorKind};
 use crate::origin::is_local_name;
 
@@ -15,27 +26,58 @@ use crate::origin::is_local_name;
 ///
 /// Registries on this machine (`localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`) speak plain HTTP unless told otherwise;
 /// every other one speaks HTTPS unless told otherwise.
-#[derive(Clone, Default)]
+///
+/// ```
+/// use registry_transport::{Host, Hosts, Mirror, Transport};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mirror = Mirror::new("https://mirror.corp.example".parse()?).digest_only();
+/// let hosts = Hosts::default()
+///     .host("docker.io".parse()?, Host::new().mirror(mirror))
+///     .host("old.corp.example/team".parse()?, Host::new().location("new.corp.example/team".parse()?))
+///     .plain_http("registry.lab:5000".parse()?);
+/// let transport = Transport::builder().hosts(hosts).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
 pub struct Hosts {
-    plain: BTreeMap<Registry, bool>,
+    known: BTreeMap<Prefix, Host>,
+    fallback: Host,
     realms: BTreeSet<(Registry, String)>,
     private: BTreeSet<String>,
-    certificates: Vec<Arc<[u8]>>,
 }
 
 impl Hosts {
+    /// How the registry, or the part of it, that `prefix` names is reached. It replaces what was said about the same
+    /// prefix before.
+    ///
+    /// For a repository, the longest prefix that it lies under decides alone about mirrors, location and blocking. How to
+    /// connect it says setting by setting: what it leaves open is looked up in the prefix that is the registry, and then
+    /// in the [`fallback`](Self::fallback).
+    #[must_use]
+    pub fn host(mut self, prefix: Prefix, host: Host) -> Self {
+        self.known.insert(prefix, host);
+        self
+    }
+
+    /// What counts for every registry, where nothing else was said about it.
+    #[must_use]
+    pub fn fallback(mut self, host: Host) -> Self {
+        self.fallback = host;
+        self
+    }
+
     /// `registry` speaks plain HTTP: what is sent there, passwords too, can be read on the way.
     #[must_use]
-    pub fn plain_http(mut self, registry: Registry) -> Self {
-        self.plain.insert(registry, true);
-        self
+    pub fn plain_http(self, registry: Registry) -> Self {
+        self.change(registry, Host::plain_http)
     }
 
     /// `registry` speaks HTTPS although it is on this machine.
     #[must_use]
-    pub fn tls(mut self, registry: Registry) -> Self {
-        self.plain.insert(registry, false);
-        self
+    pub fn tls(self, registry: Registry) -> Self {
+        self.change(registry, Host::tls)
     }
 
     /// Credentials for `registry` may also go to token realms at `host` (a host name, any port).
@@ -52,31 +94,46 @@ impl Hosts {
         self
     }
 
-    /// Trusts these certificate authorities (PEM, one or more) beside the system's own. They are read when the transport
-    /// is built.
+    /// Trusts these certificate authorities (PEM, one or more) beside the system's own, at every registry that has none of
+    /// its own. They are read when the transport is built.
     #[must_use]
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.certificates.push(pem.into().into());
+        self.fallback = self.fallback.ca_certificates(pem);
         self
+    }
+
+    /// These, and where they leave a setting open, what `others` say about the same prefix.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        for (prefix, other) in others.known {
+            let own = self.known.remove(&prefix).unwrap_or_default();
+            self.known.insert(prefix, own.or(&other));
+        }
+        self.fallback = self.fallback.or(&others.fallback);
+        self.realms.extend(others.realms);
+        self.private.extend(others.private);
+        self
+    }
+
+    /// What was said about exactly this prefix.
+    pub fn get(&self, prefix: &Prefix) -> Option<&Host> {
+        self.known.get(prefix)
     }
 
     /// Whether `registry` is spoken to without TLS.
     pub fn is_plain(&self, registry: &Registry) -> bool {
-        match self.plain.get(registry) {
-            Some(plain) => *plain,
-            None => is_this_machine(registry.host()),
-        }
+        self.endpoint(registry).is_ok_and(|endpoint| endpoint.scheme() == "http")
     }
 
     /// Where `registry` is reached. Docker Hub's API lives at `registry-1.docker.io`.
     pub fn endpoint(&self, registry: &Registry) -> Result<Url, Error> {
-        let host =
-            if registry.is_docker_hub() { "registry-1.docker.io" } else { registry.as_str() };
-        let scheme = if self.is_plain(registry) { "http" } else { "https" };
-        Url::parse(&format!("{scheme}://{host}/")).map_err(|cause| {
-            Error::new(ErrorKind::Config, format!("{registry} cannot be part of a URL"))
-                .with_cause(cause)
-        })
+        endpoint_of(registry, &self.connection_to(registry))
+    }
+
+    /// How to connect to a registry itself, mirrors left aside.
+    pub(crate) fn connection_to(&self, registry: &Registry) -> Host {
+        let own = self.known.get(&Prefix::from(registry.clone())).cloned().unwrap_or_default();
+        own.or(&self.fallback)
     }
 
     pub(crate) fn trusts_realm(&self, registry: &Registry, host: &str) -> bool {
@@ -87,9 +144,30 @@ impl Hosts {
         self.private.contains(host)
     }
 
-    pub(crate) fn certificates(&self) -> &[Arc<[u8]>] {
-        &self.certificates
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Host> {
+        self.known.values().chain([&self.fallback])
     }
+
+    fn change(mut self, registry: Registry, change: impl FnOnce(Host) -> Host) -> Self {
+        let prefix = Prefix::from(registry);
+        let host = self.known.remove(&prefix).unwrap_or_default();
+        self.known.insert(prefix, change(host));
+        self
+    }
+}
+
+/// Where `registry` is reached when `host` is what is known about it.
+pub(crate) fn endpoint_of(registry: &Registry, host: &Host) -> Result<Url, Error> {
+    if let Some(endpoint) = &host.endpoint {
+        return Ok(endpoint.clone());
+    }
+    let name = if registry.is_docker_hub() { "registry-1.docker.io" } else { registry.as_str() };
+    let plain = host.plain.unwrap_or_else(|| is_this_machine(registry.host()));
+    let scheme = if plain { "http" } else { "https" };
+    Url::parse(&format!("{scheme}://{name}/")).map_err(|cause| {
+        Error::new(ErrorKind::Config, format!("{registry} cannot be part of a URL"))
+            .with_cause(cause)
+    })
 }
 
 /// Whether a host name or address is this machine by the way it is written.
@@ -99,56 +177,5 @@ fn is_this_machine(host: &str) -> bool {
         Ok(IpAddr::V4(address)) => address.is_loopback(),
         Ok(IpAddr::V6(address)) => address.is_loopback(),
         Err(_) => is_local_name(host),
-    }
-}
-
-impl fmt::Debug for Hosts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hosts")
-            .field("plain", &self.plain)
-            .field("realms", &self.realms)
-            .field("private", &self.private)
-            .field("certificates", &self.certificates.len())
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn registry(text: &str) -> Registry {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn only_this_machine_speaks_plain_http_unasked() {
-        let hosts = Hosts::default();
-        for (text, want) in [
-            ("localhost:5000", "http://localhost:5000/"),
-            ("registry.localhost", "http://registry.localhost/"),
-            ("127.0.0.1:5000", "http://127.0.0.1:5000/"),
-            ("127.1.2.3", "http://127.1.2.3/"),
-            ("[::1]:5000", "http://[::1]:5000/"),
-            ("docker.io", "https://registry-1.docker.io/"),
-            ("index.docker.io", "https://registry-1.docker.io/"),
-            ("ghcr.io", "https://ghcr.io/"),
-            ("10.0.0.1:5000", "https://10.0.0.1:5000/"),
-            ("localhost.example.com", "https://localhost.example.com/"),
-            ("ghcr.io:443", "https://ghcr.io/"),
-        ] {
-            assert_eq!(hosts.endpoint(&registry(text)).unwrap().as_str(), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_registry_can_be_told_otherwise() {
-        let hosts = Hosts::default()
-            .plain_http(registry("registry.corp:5000"))
-            .tls(registry("localhost:5443"));
-        assert!(hosts.is_plain(&registry("registry.corp:5000")));
-        assert!(!hosts.is_plain(&registry("registry.corp")));
-        assert!(!hosts.is_plain(&registry("localhost:5443")));
-        assert!(hosts.is_plain(&registry("localhost:5000")));
     }
 }

@@ -94,7 +94,11 @@ impl Builder {
             Some(service) => service,
             None => Arc::new(Reqwest::new(&Connect {
                 deadline: self.deadlines.connect,
-                certificates: self.hosts.certificates().to_vec(),
+                certificates: self
+                    .hosts
+                    .all()
+                    .flat_map(|host| host.connection.certificates.clone())
+                    .collect(),
             })?),
         };
         let own = concat!("registry-transport/", env!("CARGO_PKG_VERSION"));
