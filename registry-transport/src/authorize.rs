@@ -23,6 +23,7 @@ use crate::realm::{Trust, judge_realm};
 use crate::redact::RedactedUrl;
 use crate::request::{Request, is_expected};
 use crate::response::Response;
+use crate::service::Route;
 use crate::token::{Exchange, Key, Token, exchange};
 use crate::transport::Inner;
 
@@ -39,6 +40,8 @@ pub(crate) struct Session<'a> {
     answered: Answered,
     /// The token endpoint that a credential was kept from.
     withheld_from: Option<String>,
+    /// The connection before was the wrong one.
+    fresh: bool,
 }
 
 /// What a registry wants to see.
@@ -72,7 +75,22 @@ impl<'a> Session<'a> {
             demand: inner.memory.demand(&request.registry),
             answered: Answered::default(),
             withheld_from: None,
+            fresh: false,
         }
+    }
+
+    pub(crate) fn request(&self) -> &'a Request {
+        self.request
+    }
+
+    /// A session for another request to the same URL.
+    pub(crate) fn on_behalf_of<'b>(&self, inner: &Inner, request: &'b Request) -> Session<'b> {
+        Session::new(inner, request, self.url.clone(), self.home.clone())
+    }
+
+    /// A misdirected request (421) goes again over a connection of its own (RFC 9110, section 15.5.20).
+    pub(crate) fn wants_fresh_connection(&mut self, error: &Error) {
+        self.fresh = error.status() == Some(http::StatusCode::MISDIRECTED_REQUEST);
     }
 
     /// What to say when a credential was kept from a token endpoint that it would have helped with.
@@ -163,7 +181,7 @@ async fn send(
         home: session.home.clone(),
         named: &session.home.origin,
         hops: HOPS,
-        bulk: request.bulk,
+        route: Route { bulk: request.bulk, fresh: session.fresh, ..Route::default() },
         secret_body: false,
         keep_redirects: request.expect.iter().any(redirect),
     };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::retry::Spent;
+use crate::retry::{Class, Next, Spent};
 
 /// Progress that makes an interruption forgotten.
 const PROGRESS: u64 = 64 << 10;
@@ -65,8 +65,8 @@ impl Budget {
         })
     }
 
-    pub(crate) fn charge(&self, change: impl FnOnce(&mut Spent)) {
-        self.account(|account| change(&mut account.spent));
+    pub(crate) fn charge(&self, class: Class, next: Next) {
+        self.account(|account| account.spent.charge(class, next));
     }
 
     /// Charges one interruption of a body after `progress` bytes. `None`: the operation has had enough of them.

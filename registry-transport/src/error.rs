@@ -10,6 +10,7 @@ use url::Url;
 use crate::diagnostic::Diagnostic;
 use crate::origin::Origin;
 use crate::redact::RedactedUrl;
+use crate::request::Replay;
 use crate::retry::Class;
 use crate::text::sanitise;
 
@@ -30,6 +31,8 @@ struct Inner {
     diagnostics: Vec<Diagnostic>,
     hint: Option<String>,
     class: Class,
+    /// Where it did not happen to the request itself, what holds for the one that failed.
+    replay: Option<Replay>,
     retry_after: Option<Duration>,
     retry_at: Option<SystemTime>,
     attempts: u32,
@@ -171,6 +174,7 @@ impl Error {
             diagnostics: Vec::new(),
             hint: None,
             class: Class::Permanent,
+            replay: None,
             retry_after: None,
             retry_at: None,
             attempts: 0,
@@ -193,6 +197,10 @@ impl Error {
         self.0.class
     }
 
+    pub(crate) fn replay(&self) -> Option<Replay> {
+        self.0.replay
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -212,6 +220,7 @@ impl Error {
 
     pub(crate) fn at_token_endpoint(mut self) -> Self {
         self.0.what = format!("token endpoint: {}", self.0.what);
+        self.0.replay = Some(Replay::Twice);
         self
     }
 

@@ -35,7 +35,8 @@ pub(crate) struct Outgoing<'a> {
     /// The origin that the user named: whatever address it has is right.
     pub(crate) named: &'a Origin,
     pub(crate) hops: usize,
-    pub(crate) bulk: bool,
+    /// How to connect; whether to public addresses only is found out for each hop.
+    pub(crate) route: Route,
     /// The body is a secret and goes to the home only.
     pub(crate) secret_body: bool,
     /// A redirect is the answer that the caller wants.
@@ -66,13 +67,12 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
             return Err(Error::new(ErrorKind::Refused, what).with_request(method, &outgoing.url));
         }
         let response = call(inner, &outgoing, &home, &url, at_home).await?;
-        if outgoing.keep_redirects || !is_redirect(response.status()) {
+        let turn = turn(method, response.status());
+        if outgoing.keep_redirects || turn == Turn::Stay {
             return Ok(response);
         }
         let Some(location) = response.headers().get(LOCATION) else { return Ok(response) };
-        if !matches!(response.status().as_u16(), 307 | 308)
-            && !matches!(method, &Method::GET | &Method::HEAD)
-        {
+        if turn == Turn::Back {
             let what = format!("the redirect ({}) would turn {method} into GET", response.status());
             return Err(response.error(ErrorKind::Protocol, what));
         }
@@ -101,8 +101,23 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+/// What an answer's status says about where to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nowhere: this is the answer.
+    Stay,
+    /// To its location.
+    Follow,
+    /// To its location with another method, which is not done.
+    Back,
+}
+
+pub(crate) fn turn(method: &Method, status: StatusCode) -> Turn {
+    match (status.as_u16(), method) {
+        (307 | 308, _) | (301..=303, &Method::GET | &Method::HEAD) => Turn::Follow,
+        (301..=303, _) => Turn::Back,
+        _ => Turn::Stay,
+    }
 }
 
 /// The one place where secrets are attached: at home everything goes along, elsewhere what holds no secret.
@@ -143,7 +158,7 @@ async fn call(
         url: url.clone(),
         headers: dress(inner, outgoing, at_home),
         body,
-        route: Route { bulk: outgoing.bulk, public_only },
+        route: Route { public_only, ..outgoing.route },
     };
     Tally::add(&inner.tally.requests, 1);
     Tally::add(&inner.tally.bytes_sent, size);

@@ -43,8 +43,21 @@ pub(crate) enum Target {
 pub enum Replay {
     /// Sending it twice does what sending it once does: it may be sent again after any failure.
     Safe,
+    /// Sending it twice leaves something behind that goes away by itself, such as an upload session that nobody uses: it may
+    /// be sent again after any failure, but only twice after one that leaves the outcome open.
+    Twice,
     /// It is sent again only when it provably was not processed; anything else is for the caller to probe.
     Unsent,
+}
+
+impl Replay {
+    /// What holds for a method until a request says otherwise.
+    pub(crate) fn of(method: &Method) -> Self {
+        match *method {
+            Method::GET | Method::HEAD => Self::Safe,
+            _ => Self::Unsent,
+        }
+    }
 }
 
 impl Request {
@@ -53,11 +66,8 @@ impl Request {
     /// GET and HEAD are [`Replay::Safe`], every other method is [`Replay::Unsent`] until told otherwise. Any status from
     /// 200 to 299 is an answer until [`expect`](Self::expect) says otherwise.
     pub fn new(method: Method, registry: &Registry, path: impl Into<String>) -> Self {
-        let replay = match method {
-            Method::GET | Method::HEAD => Replay::Safe,
-            _ => Replay::Unsent,
-        };
         Self {
+            replay: Replay::of(&method),
             method,
             registry: registry.clone(),
             target: Target::Path(path.into()),
@@ -66,7 +76,6 @@ impl Request {
             resource: None,
             body: Body::empty(),
             expect: Vec::new(),
-            replay,
             budget: None,
             bulk: false,
             invalid: None,

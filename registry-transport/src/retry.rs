@@ -1,75 +1,17 @@
 //! Whether to try again, and when: pure decisions. The loop that acts on them is in `transport`.
 
 mod after;
+mod policy;
 
 use std::time::Duration;
 
 use http::StatusCode;
 
 pub use self::after::retry_after;
+pub use self::policy::RetryPolicy;
 use crate::diagnostic::{Diagnostic, ErrorCode};
 use crate::request::Replay;
 use crate::service::HttpErrorKind;
-
-/// How often and how patiently a failed request is sent again. The defaults outlast the ten seconds for which content
-/// networks remember a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RetryPolicy {
-    /// How often a request is sent at most, the first time included: 6. Answers to a challenge and redirects do not count.
-    pub attempts: u32,
-    /// From the first failure to the last attempt, waits included: 120 s.
-    pub total: Duration,
-    /// The first wait after a transient failure; it doubles each time: 500 ms. Half of each wait is random.
-    pub base: Duration,
-    /// The longest wait of our own: 15 s.
-    pub cap: Duration,
-    /// The first wait after "too many requests" without a `Retry-After`: 1 s.
-    pub throttled_base: Duration,
-    /// The longest such wait: 30 s.
-    pub throttled_cap: Duration,
-    /// The longest wait after a refused connection, which is tried again twice: 250 ms.
-    pub refused: Duration,
-    /// The longest `Retry-After` that is waited for; beyond it the request fails at once with the time: 60 s.
-    pub max_wait: Duration,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            attempts: 6,
-            total: Duration::from_secs(120),
-            base: Duration::from_millis(500),
-            cap: Duration::from_secs(15),
-            throttled_base: Duration::from_secs(1),
-            throttled_cap: Duration::from_secs(30),
-            refused: Duration::from_millis(250),
-            max_wait: Duration::from_secs(60),
-        }
-    }
-}
-
-impl RetryPolicy {
-    /// Every request is sent once.
-    pub fn none() -> Self {
-        Self { attempts: 1, ..Self::default() }
-    }
-
-    /// Our own waits divided by `factor`; limits and counts stay. Suits a test on loopback.
-    #[must_use]
-    pub fn divided_by(mut self, factor: u32) -> Self {
-        for wait in [
-            &mut self.base,
-            &mut self.cap,
-            &mut self.throttled_base,
-            &mut self.throttled_cap,
-            &mut self.refused,
-        ] {
-            *wait /= factor.max(1);
-        }
-        self
-    }
-}
 
 /// What a failure means for a resend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,14 +24,23 @@ pub(crate) enum Class {
     Ambiguous,
     /// The server asks for patience.
     Throttled,
-    /// Worth one more try.
+    /// Worth one more try; the request may have been processed.
     Once,
+    /// Worth one more try: the server did not want it in this way, and did not process it.
+    Misplaced,
     /// Nothing listens there; perhaps it restarts.
     Refused,
     /// The server did not process it: any method may go again.
     Unprocessed,
     /// Sent, and no answer: an idle connection that was closed, or a crash.
     NoAnswer,
+}
+
+impl Class {
+    /// Whether the request may have been processed.
+    pub(crate) fn is_doubtful(self) -> bool {
+        matches!(self, Self::Ambiguous | Self::NoAnswer | Self::Once)
+    }
 }
 
 /// The class of a status. Error codes refine it: they make a failure permanent or throttled, never a success.
@@ -120,7 +71,8 @@ pub(crate) fn class_of_status(
         503 => Class::Transient,
         408 | 499 | 500 | 502 | 504 | 520..=524 | 527 | 529 | 530 => Class::Ambiguous,
         501 | 505..=508 | 510 | 511 => Class::Permanent,
-        421 | 425 | 500..=599 => Class::Once,
+        421 | 425 => Class::Misplaced,
+        500..=599 => Class::Once,
         _ => Class::Permanent,
     }
 }
@@ -152,10 +104,26 @@ pub(crate) struct Spent {
     pub(crate) refused: u32,
     /// Of those, after something worth one more try.
     pub(crate) once: u32,
+    /// Of those, although it may have been processed.
+    pub(crate) doubtful: u32,
     /// Resends that were free.
     pub(crate) free: u32,
     /// Since the first failure.
     pub(crate) elapsed: Duration,
+}
+
+impl Spent {
+    /// Charges a resend after a failure of `class`.
+    pub(crate) fn charge(&mut self, class: Class, next: Next) {
+        if next == Next::Free {
+            self.free += 1;
+            return;
+        }
+        self.retries += 1;
+        self.refused += u32::from(class == Class::Refused);
+        self.once += u32::from(matches!(class, Class::Once | Class::Misplaced));
+        self.doubtful += u32::from(class.is_doubtful());
+    }
 }
 
 /// What to do after a failure.
@@ -180,8 +148,7 @@ pub(crate) fn next(
     spent: &Spent,
     jitter: f64,
 ) -> Next {
-    let may_have_been_processed = matches!(class, Class::Ambiguous | Class::NoAnswer | Class::Once);
-    if class == Class::Permanent || (may_have_been_processed && replay == Replay::Unsent) {
+    if class == Class::Permanent || (class.is_doubtful() && replay == Replay::Unsent) {
         return Next::Stop;
     }
     if policy.attempts > 1
@@ -195,7 +162,8 @@ pub(crate) fn next(
     }
     let exhausted = spent.retries + 1 >= policy.attempts
         || (class == Class::Refused && spent.refused >= 2)
-        || (class == Class::Once && spent.once >= 1);
+        || (matches!(class, Class::Once | Class::Misplaced) && spent.once >= 1)
+        || (class.is_doubtful() && replay == Replay::Twice && spent.doubtful >= 2);
     let wait = match (retry_after, class) {
         (Some(asked), _) => asked + asked.mul_f64(0.1).min(Duration::from_secs(5)).mul_f64(jitter),
         (None, Class::Refused) => policy.refused.mul_f64(0.2 + 0.8 * jitter),

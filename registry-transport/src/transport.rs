@@ -13,7 +13,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::{HeaderValue, Method, StatusCode};
 use registry_authn::Keychain;
 use registry_name::Registry;
 use tracing::Instrument as _;
@@ -164,6 +164,9 @@ impl Inner {
                 Ok(response) => response.into_error(self.clock.time_of_day()).await,
                 Err(error) => error,
             };
+            let class = self.policy.class_of(&error);
+            let error = error.with_class(class);
+            session.wants_fresh_connection(&error);
             if error.class() == Class::Permanent {
                 gate.answered(turn);
             }
@@ -171,24 +174,40 @@ impl Inner {
             let decision = next(
                 &self.policy,
                 error.class(),
-                request.replay,
+                error.replay().unwrap_or(request.replay),
                 error.retry_after(),
                 &budget.spent_at(now),
                 jitter(),
             );
-            let stop = |error: Error| {
+            let stop = async |error: Error| {
+                let error = self.with_reason(&session, error).await;
                 error.with_history(attempts, now.saturating_duration_since(started), first.clone())
             };
             let wait = match decision {
-                Next::Stop => return Err(stop(error)),
-                Next::Later(wait) => return Err(self.later(stop(error), wait)),
+                Next::Stop => return Err(stop(error).await),
+                Next::Later(wait) => return Err(self.later(stop(error).await, wait)),
                 Next::Free => Duration::ZERO,
-                Next::After(_) if !gate.pay(error.class()) => return Err(stop(error)),
+                Next::After(_) if !gate.pay(error.class()) => return Err(stop(error).await),
                 Next::After(wait) => wait,
             };
             self.announce_retry(&error, &host, wait, &budget, decision);
             self.wait(&gate, &session, &error, now, wait).await;
             first.get_or_insert(error);
+        }
+    }
+
+    /// The answer to a HEAD has no body to say why it was denied: a GET, once, has.
+    async fn with_reason(&self, session: &Session<'_>, error: Error) -> Error {
+        if !wants_reason(error.method(), error.status()) {
+            return error;
+        }
+        let get = Request { method: Method::GET, ..session.request().clone() };
+        let mut session = session.on_behalf_of(self, &get);
+        match authorize(self, &mut session).await {
+            Ok(response) if Some(response.status()) == error.status() => {
+                response.into_error(self.clock.time_of_day()).await
+            }
+            _ => error,
         }
     }
 
@@ -216,13 +235,7 @@ impl Inner {
         budget: &Budget,
         next: Next,
     ) {
-        budget.charge(|spent| {
-            let charged = u32::from(next != Next::Free);
-            spent.free += 1 - charged;
-            spent.retries += charged;
-            spent.refused += u32::from(error.class() == Class::Refused);
-            spent.once += u32::from(error.class() == Class::Once);
-        });
+        budget.charge(error.class(), next);
         Tally::add(&self.tally.retries, 1);
         let spent = budget.spent_at(self.clock.now());
         let left = self.policy.attempts.saturating_sub(1 + spent.retries);
@@ -298,6 +311,11 @@ impl Inner {
         let mut all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name, home.local);
     }
+}
+
+/// Whether a GET may tell why this failed.
+pub(crate) fn wants_reason(method: Option<&Method>, status: Option<StatusCode>) -> bool {
+    method == Some(&Method::HEAD) && status == Some(StatusCode::FORBIDDEN)
 }
 
 /// Uniform in `0.0..1.0`: the standard library seeds its hashers at random, and nothing here is a secret.

@@ -88,6 +88,10 @@ impl Remote {
                 return match error.kind() {
                     ErrorKind::NotFound => Ok(Head::Missing),
                     ErrorKind::Unsupported => Ok(Head::Unusable),
+                    // The transport asked again for the reason, and was refused again.
+                    ErrorKind::Denied if error.method() == Some(&Method::GET) => {
+                        Err(Error::registry(attempt)(error))
+                    }
                     // A HEAD has no body to say why; the GET that follows has.
                     ErrorKind::Denied | ErrorKind::UnexpectedStatus => Ok(Head::Refused),
                     _ => Err(Error::registry(attempt)(error)),

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+mod table;
 
 use super::*;
 
@@ -8,50 +8,6 @@ fn diagnostics(codes: &[&str]) -> Vec<Diagnostic> {
     let diagnostic =
         |code: &&str| Diagnostic { code: (**code).into(), message: String::new(), detail: None };
     codes.iter().map(diagnostic).collect()
-}
-
-/// What a first failure with this status leads to: `.` stop, `1` one more try, `r` retry whatever the method, `s` retry
-/// only what may be replayed.
-fn letter(status: u16) -> char {
-    let class = class_of_status(StatusCode::from_u16(status).unwrap(), &[], false);
-    let decide =
-        |replay, spent: &Spent| next(&RetryPolicy::default(), class, replay, None, spent, 0.0);
-    let goes_on = |next: Next| matches!(next, Next::After(_));
-    let once = Spent { retries: 1, once: 1, ..Spent::default() };
-    match (
-        goes_on(decide(Replay::Safe, &Spent::default())),
-        goes_on(decide(Replay::Unsent, &Spent::default())),
-        goes_on(decide(Replay::Safe, &once)),
-    ) {
-        (false, false, _) => '.',
-        (true, true, true) => 'r',
-        (true, false, true) => 's',
-        (true, false, false) => '1',
-        other => panic!("{status}: {other:?}"),
-    }
-}
-
-#[test]
-fn every_status_has_its_place_in_the_table() {
-    // E05, E07: network-policy.md, section 4.2
-    let mut table = BTreeMap::from([
-        ('r', vec![429, 503]),
-        ('s', vec![408, 499, 500, 502, 504, 520, 521, 522, 523, 524, 527, 529, 530]),
-        ('1', vec![421, 425]),
-        ('.', vec![501, 505, 506, 507, 508, 510, 511]),
-    ]);
-    for status in 100..=999 {
-        if !table.values().flatten().any(|listed| *listed == status) {
-            // An unknown failure of the server is worth one more try; everything else is final.
-            let rest = if (500..600).contains(&status) { '1' } else { '.' };
-            table.entry(rest).or_default().push(status);
-        }
-    }
-    for (want, statuses) in table {
-        for status in statuses {
-            assert_eq!(letter(status), want, "{status}");
-        }
-    }
 }
 
 #[test]
@@ -80,38 +36,6 @@ fn error_codes_refine_a_status_and_never_widen_it() {
     assert_eq!(class_of_status(unavailable, &[], true), Class::Throttled);
 }
 
-#[test]
-fn what_was_not_processed_goes_again_and_what_may_have_been_only_if_it_may() {
-    use HttpErrorKind as Kind;
-    let policy = RetryPolicy::default();
-    let first = |kind, replay| {
-        let class = class_of_transport(kind);
-        match next(&policy, class, replay, None, &Spent::default(), 0.0) {
-            Next::Free => "at once",
-            Next::After(_) => "after a wait",
-            Next::Later(_) => "later",
-            Next::Stop => "never",
-        }
-    };
-    for (kind, safe, not_safe) in [
-        (Kind::NoSuchHost, "never", "never"),
-        (Kind::Resolve, "after a wait", "after a wait"),
-        (Kind::ConnectionRefused, "after a wait", "after a wait"),
-        (Kind::Connect, "after a wait", "after a wait"),
-        (Kind::Tls, "never", "never"),
-        (Kind::PrivateAddress, "never", "never"),
-        (Kind::Proxy, "never", "never"),
-        (Kind::Unprocessed, "at once", "at once"),
-        (Kind::NoAnswer, "at once", "never"),
-        (Kind::Protocol, "never", "never"),
-        (Kind::RequestBody, "never", "never"),
-        (Kind::Unsupported, "never", "never"),
-    ] {
-        assert_eq!(first(kind, Replay::Safe), safe, "{kind:?}, may be replayed");
-        assert_eq!(first(kind, Replay::Unsent), not_safe, "{kind:?}, must not be replayed");
-    }
-}
-
 /// All waits of a request that keeps failing with `class`.
 fn waits(class: Class, retry_after: Option<Duration>, jitter: f64) -> (Vec<Duration>, Next) {
     let mut spent = Spent { free: 1, ..Spent::default() };
@@ -120,9 +44,7 @@ fn waits(class: Class, retry_after: Option<Duration>, jitter: f64) -> (Vec<Durat
         match next(&RetryPolicy::default(), class, Replay::Safe, retry_after, &spent, jitter) {
             Next::After(wait) => {
                 waits.push(wait);
-                spent.retries += 1;
-                spent.refused += u32::from(class == Class::Refused);
-                spent.once += u32::from(class == Class::Once);
+                spent.charge(class, Next::After(wait));
                 spent.elapsed += wait;
             }
             end => return (waits, end),

@@ -85,7 +85,7 @@ impl Reqwest {
             .no_hickory_dns()
             .dns_resolver(Resolver { public_only: way.route.public_only })
             .connect_timeout(self.deadline)
-            .pool_max_idle_per_host(IDLE_PER_HOST);
+            .pool_max_idle_per_host(if way.route.fresh { 0 } else { IDLE_PER_HOST });
         if way.direct {
             builder = builder.no_proxy();
         }

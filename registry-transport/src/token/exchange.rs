@@ -16,6 +16,7 @@ use crate::origin::Home;
 use crate::redact::RedactedUrl;
 use crate::response::{Response, SMALL_CAP};
 use crate::retry::Class;
+use crate::service::Route;
 use crate::transport::Inner;
 
 /// What to ask a token endpoint for, and as whom.
@@ -129,7 +130,7 @@ async fn send(
         home: Home { origin, local: ask.registry.local },
         named: &ask.registry.origin,
         hops: HOPS,
-        bulk: false,
+        route: Route::default(),
         // A refresh token is in the body; Basic is in a header, which stays behind.
         secret_body: method == Method::POST,
         keep_redirects: false,
@@ -160,10 +161,10 @@ fn token_refused(error: Error) -> Error {
     error.with_kind(ErrorKind::TokenRefused).with_class(Class::Permanent)
 }
 
-/// A token may be asked for again after any failure: the request that needs it was not processed.
+/// A token may be asked for again after any failure that passes by, but not as often as anything else: at most twice.
 fn from_token_endpoint(error: Error) -> Error {
     let class = match error.class() {
-        Class::Ambiguous | Class::NoAnswer | Class::Once => Class::Transient,
+        Class::Transient | Class::Once | Class::Misplaced => Class::Ambiguous,
         class => class,
     };
     error.with_class(class).at_token_endpoint()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry_authn::Credential;
 use registry_faults::origin::{End, Reply, Script, on};
 use registry_transport::{
-    Body, Budget, ErrorKind, Method, Replay, Request, RetryPolicy, Transport,
+    Body, Budget, Builder, ErrorKind, Method, Replay, Request, RetryPolicy, Transport,
 };
 
 use crate::common::{World, printed};
@@ -252,11 +252,9 @@ async fn e14_a_throttle_makes_everyone_wait_and_one_go_first() {
 #[tokio::test]
 async fn a_policy_without_retries_sends_once() {
     let script = Script::new().rule(on("*", "*").always(Reply::new(503)));
-    let world = World::with(
-        [("A", script)],
-        Credential::Anonymous,
-        |builder: registry_transport::Builder| builder.policy(RetryPolicy::none()),
-    );
+    let world = World::with([("A", script)], Credential::Anonymous, |builder: Builder| {
+        builder.policy(RetryPolicy::none())
+    });
     world.transport.send(world.get(PATH)).await.unwrap_err();
     assert_eq!(world.count("A"), 1);
 }
@@ -272,4 +270,88 @@ async fn a_scaled_policy_needs_no_clock_of_its_own() {
     let request = Request::new(Method::GET, &stage.host().parse().unwrap(), PATH);
     transport.send(request).await.unwrap();
     assert_eq!(stage.log().seen.len(), 3);
+}
+
+#[tokio::test]
+async fn a_misdirected_request_goes_once_more_and_over_a_connection_of_its_own() {
+    let rule = on("*", PATH)
+        .times(1, Reply::new(200))
+        .times(1, Reply::new(421))
+        .always(Reply::new(200).text("here"));
+    let world = World::new([("A", Script::new().rule(rule))]);
+    world.transport.send(world.get(PATH)).await.unwrap().discard().await;
+    let request = world.request(Method::PUT, PATH).body(Body::bytes("content"));
+    world.transport.send(request).await.unwrap().discard().await;
+    let ports: Vec<_> = world.log("A").seen.iter().map(|seen| seen.request.peer).collect();
+    assert_eq!(ports.len(), 3);
+    assert!(ports[0] == ports[1] && ports[1] != ports[2], "{ports:?}");
+
+    let world = failing(99, Reply::new(421));
+    world.transport.send(world.get(PATH)).await.unwrap_err();
+    assert_eq!(world.count("A"), 2);
+}
+
+#[tokio::test]
+async fn a22_a_head_that_is_denied_is_asked_once_as_a_get_for_the_reason() {
+    let text = r#"{"errors":[{"code":"DENIED","message":"not on weekends"}]}"#;
+    let script = Script::new()
+        .rule(on("HEAD", PATH).always(Reply::new(403)))
+        .rule(on("GET", PATH).always(Reply::new(403).text(text)));
+    let world = World::new([("A", script)]);
+    let error = world.transport.send(world.request(Method::HEAD, PATH)).await.unwrap_err();
+    assert_eq!((error.kind(), world.count("A")), (ErrorKind::Denied, 2));
+    assert!(error.to_string().ends_with("403 Forbidden: DENIED: not on weekends"), "{error}");
+
+    // A GET that works says nothing about the HEAD.
+    let script = Script::new()
+        .rule(on("HEAD", PATH).always(Reply::new(403)))
+        .rule(on("GET", PATH).always(Reply::new(200)));
+    let world = World::new([("A", script)]);
+    let error = world.transport.send(world.request(Method::HEAD, PATH)).await.unwrap_err();
+    assert_eq!((error.kind(), world.count("A")), (ErrorKind::Denied, 2));
+}
+
+#[tokio::test]
+async fn what_leaves_something_behind_is_repeated_twice_at_most() {
+    for (status, want) in [(502, 3), (429, 6)] {
+        let world = failing(99, Reply::new(status));
+        let request = world.request(Method::POST, PATH).replay(Replay::Twice);
+        world.transport.send(request).await.unwrap_err();
+        assert_eq!(world.count("A"), want, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_caller_chooses_which_statuses_and_which_failures_are_worth_another_attempt() {
+    let with = |policy: RetryPolicy, status| {
+        let rule = on("*", PATH).times(1, Reply::new(status)).always(Reply::new(200));
+        World::with([("A", Script::new().rule(rule))], Credential::Anonymous, |builder: Builder| {
+            builder.policy(policy)
+        })
+    };
+    let mut listed = RetryPolicy::default();
+    listed.statuses = Some(vec![404, 418]);
+    let conflicts = RetryPolicy::default().retry_when(|error| match error.kind() {
+        ErrorKind::Conflict => Some(true),
+        ErrorKind::Unavailable => Some(false),
+        _ => None,
+    });
+    for (policy, status, want) in [
+        (&listed, 404, 2),
+        (&listed, 418, 2),
+        (&listed, 503, 1),
+        (&conflicts, 409, 2),
+        (&conflicts, 503, 1),
+        (&conflicts, 429, 2),
+        (&conflicts, 404, 1),
+    ] {
+        let world = with(policy.clone(), status);
+        let answer = world.transport.send(world.get(PATH)).await;
+        assert_eq!((world.count("A"), answer.is_ok()), (want, want == 2), "{status}");
+        // What may have been processed is the caller's to repeat, whatever the policy says.
+        let world = with(policy.clone(), status);
+        let put = world.request(Method::PUT, PATH).body(Body::bytes("content"));
+        let _ = world.transport.send(put).await;
+        assert_eq!(world.count("A"), if status == 429 { 2 } else { 1 }, "{status}");
+    }
 }

@@ -103,7 +103,7 @@ async fn a10_a_token_endpoint_that_is_busy_is_asked_again_within_the_budget() {
     let dead = token_server().rule(on("*", "/token").always(Reply::new(503)));
     let world = World::logged_in([("A", guarded(access())), ("T", dead)]);
     let error = world.transport.send(world.get(TAGS)).await.unwrap_err();
-    assert_eq!((error.kind(), error.attempts(), world.count("T")), (ErrorKind::Unavailable, 6, 6));
+    assert_eq!((error.kind(), error.attempts(), world.count("T")), (ErrorKind::Unavailable, 3, 3));
     assert!(error.to_string().contains("token endpoint"), "{error}");
 }
 

@@ -29,9 +29,11 @@ pub(super) async fn accept(listener: TcpListener, origin: Origin) {
 
 async fn play(mut stream: TcpStream, origin: &Origin) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let peer = stream.peer_addr().ok();
     let mut reader = Reader::new();
     while let Some(mut request) = reader.head(&mut stream).await? {
         let at = Instant::now();
+        request.peer = peer;
         let Some((reply, names)) = origin.choose(&request) else {
             return stream.set_zero_linger();
         };

@@ -1,6 +1,7 @@
 //! One HTTP/1.1 request, read from a socket by hand: an origin must see what the client sent, not what a library made of it.
 
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +28,8 @@ pub struct Request {
     pub body_length: u64,
     /// Whether the body arrived as long as its framing announced.
     pub body_complete: bool,
+    /// The client's end of the connection, which all its requests share.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Request {
