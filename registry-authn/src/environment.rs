@@ -61,12 +61,13 @@ impl Environment {
     }
 
     /// The value of a variable; one that is empty counts as not set.
-    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
         let value = self.variables.get(OsStr::new(name))?;
         (!value.is_empty()).then_some(value.as_os_str())
     }
 
-    pub(crate) fn home_dir(&self) -> Option<&Path> {
+    /// The home directory.
+    pub fn home_dir(&self) -> Option<&Path> {
         self.home.as_deref().filter(|home| !home.as_os_str().is_empty())
     }
 

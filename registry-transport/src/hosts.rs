@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "what is said here is acted on next")]
 
+#[cfg(feature = "files")]
+pub mod files;
 mod host;
 mod mirror;
 mod prefix;
@@ -46,6 +48,8 @@ pub struct Hosts {
     fallback: Host,
     realms: BTreeSet<(Registry, String)>,
     private: BTreeSet<String>,
+    #[cfg(feature = "files")]
+    files: Option<files::HostFiles>,
 }
 
 impl Hosts {
@@ -112,6 +116,25 @@ impl Hosts {
         self.fallback = self.fallback.or(&others.fallback);
         self.realms.extend(others.realms);
         self.private.extend(others.private);
+        #[cfg(feature = "files")]
+        {
+            self.files = self.files.or(others.files);
+        }
+        self
+    }
+
+    /// Where these leave a setting open, what files say. Everything here counts more, but for the
+    /// [`fallback`](Self::fallback).
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn files(mut self, files: files::HostFiles) -> Self {
+        for (registry, realm) in files.trusted_realms() {
+            self = self.trust_realm(registry, realm);
+        }
+        for host in files.private_hosts() {
+            self = self.allow_private(host);
+        }
+        self.files = Some(files);
         self
     }
 
@@ -127,13 +150,44 @@ impl Hosts {
 
     /// Where `registry` is reached. Docker Hub's API lives at `registry-1.docker.io`.
     pub fn endpoint(&self, registry: &Registry) -> Result<Url, Error> {
-        endpoint_of(registry, &self.connection_to(registry))
+        endpoint_of(registry, &self.connection_to(registry)?)
     }
 
     /// How to connect to a registry itself, mirrors left aside.
-    pub(crate) fn connection_to(&self, registry: &Registry) -> Host {
-        let own = self.known.get(&Prefix::from(registry.clone())).cloned().unwrap_or_default();
-        own.or(&self.fallback)
+    pub(crate) fn connection_to(&self, registry: &Registry) -> Result<Host, Error> {
+        self.reach(registry, "").map(|(_, host)| host)
+    }
+
+    /// All that is known about the repository of this path at a registry, or with an empty path about the registry itself.
+    /// The prefix is what the mirrors and the location of the host stand for.
+    #[cfg_attr(
+        not(feature = "files"),
+        allow(clippy::unnecessary_wraps, reason = "files can be broken")
+    )]
+    pub(crate) fn reach(&self, registry: &Registry, path: &str) -> Result<(Prefix, Host), Error> {
+        let whole = Prefix::from(registry.clone());
+        let covering =
+            self.known.iter().filter(|(prefix, _)| prefix.rest(registry, path).is_some());
+        let (prefix, mut host) = covering
+            .max_by_key(|(prefix, _)| prefix.rank())
+            .map_or_else(|| (whole.clone(), Host::new()), |(p, host)| (p.clone(), host.clone()));
+        if let Some(registry) = self.known.get(&whole).filter(|_| prefix != whole) {
+            host = host.or_connection(registry);
+        }
+        #[cfg(feature = "files")]
+        let (prefix, host) = match &self.files {
+            None => (prefix, host),
+            Some(files) => {
+                let (theirs, found) = files.host(registry, path)?;
+                if host.mirrors.is_empty() && host.location.is_none() {
+                    (theirs, host.or(&found))
+                } else {
+                    // Mirrors and locations for another prefix would be misread here.
+                    (prefix, host.or_connection(&found))
+                }
+            }
+        };
+        Ok((prefix, host.or(&self.fallback)))
     }
 
     pub(crate) fn trusts_realm(&self, registry: &Registry, host: &str) -> bool {

@@ -34,6 +34,8 @@ pub use self::deadlines::Deadlines;
 pub use self::diagnostic::{Diagnostic, ErrorCode};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Counters, Event};
+#[cfg(feature = "files")]
+pub use self::hosts::files;
 pub use self::hosts::{Host, Hosts, Mirror, Prefix, PrefixError, Proxy};
 pub use self::link::{LinkError, next_link};
 pub use self::origin::{Origin, Refusal};

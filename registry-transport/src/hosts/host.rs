@@ -168,6 +168,13 @@ impl Host {
         self
     }
 
+    /// This, and where it leaves open how to connect, what `other` says.
+    pub(crate) fn or_connection(self, other: &Self) -> Self {
+        let connection =
+            Self { mirrors: Vec::new(), location: None, blocked: None, ..other.clone() };
+        self.or(&connection)
+    }
+
     /// This, and where it leaves a setting open, what `other` says. Lists are taken whole from one of the two.
     #[must_use]
     pub fn or(mut self, other: &Self) -> Self {
