@@ -3,11 +3,25 @@
 //! Several header lines, several challenges in one line, and their spellings in the field: spaces around `=`, empty list
 //! elements, an unquoted URL as a value. A challenge that can be read in two ways is not used at all.
 
-/// One challenge: a scheme and its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// One challenge: a scheme and its parameters. Nothing in it is secret; it can be stored.
+///
+/// ```
+/// use registry_transport::Challenge;
+///
+/// let line = br#"Bearer realm="https://auth.example.com/token",service="registry", Basic realm="x""#;
+/// let challenges = Challenge::parse_all([line.as_slice()]);
+/// assert_eq!(challenges.iter().map(Challenge::scheme).collect::<Vec<_>>(), ["bearer", "basic"]);
+/// assert_eq!(challenges[0].realm(), Some("https://auth.example.com/token"));
+/// assert_eq!(challenges[0].parameter("Service"), Some("registry"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
     scheme: String,
     parameters: Vec<(String, String)>,
+    insecure: bool,
 }
 
 /// A header line longer than this is not read.
@@ -28,6 +42,31 @@ impl Challenge {
     /// Where tokens are had, for `bearer`.
     pub fn realm(&self) -> Option<&str> {
         self.parameter("realm")
+    }
+
+    /// All parameters, in their order, with their names in lower case.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether it came without TLS.
+    pub fn insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// As it is meant where it came from: a realm may be relative to the URL that was challenged. One that is no URL stays
+    /// as it is.
+    pub(crate) fn at(mut self, url: &Url) -> Self {
+        self.insecure = url.scheme() == "http";
+        if self.scheme == "bearer" {
+            let realm = self.parameters.iter_mut().find(|(name, _)| name == "realm");
+            if let Some((_, realm)) = realm.filter(|(_, realm)| !realm.is_empty())
+                && let Ok(absolute) = url.join(realm)
+            {
+                *realm = absolute.into();
+            }
+        }
+        self
     }
 
     /// Every challenge in these header lines, in their order. What cannot be read is left out.
@@ -58,8 +97,11 @@ fn parse_line(line: &str, challenges: &mut Vec<Challenge>) {
         if !(after.is_empty() || after.starts_with([' ', '\t', ','])) {
             return;
         }
-        let mut challenge =
-            Challenge { scheme: scheme.to_ascii_lowercase(), parameters: Vec::new() };
+        let mut challenge = Challenge {
+            scheme: scheme.to_ascii_lowercase(),
+            parameters: Vec::new(),
+            insecure: false,
+        };
         let end = parameters(after, &mut challenge.parameters);
         if end != End::Ambiguous {
             challenges.push(challenge);

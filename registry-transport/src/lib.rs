@@ -20,6 +20,7 @@ mod redact;
 mod request;
 mod response;
 mod retry;
+pub mod scheme;
 pub mod service;
 mod text;
 mod token;
@@ -43,7 +44,9 @@ pub use self::redact::RedactedUrl;
 pub use self::request::{Replay, Request};
 pub use self::response::{MANIFEST_CAP, PAGE_CAP, Response};
 pub use self::retry::{RetryPolicy, retry_after};
+pub use self::scheme::Scheme;
 pub use self::service::HttpService;
+pub use self::token::{Token, TokenError};
 pub use self::transport::{Builder, Ping, Transport};
 // What the signatures above are made of.
 pub use bytes::Bytes;

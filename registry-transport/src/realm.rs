@@ -3,8 +3,10 @@
 use registry_name::Registry;
 use url::Url;
 
+use crate::error::{Error, ErrorKind};
 use crate::hosts::Hosts;
 use crate::origin::{Home, Origin, Refusal, Verdict, judge};
+use crate::redact::RedactedUrl;
 
 /// What may be done with a token realm that a registry names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,21 @@ pub(crate) enum Trust {
     Anonymous,
     /// It is not asked.
     Refused(Refusal),
+}
+
+/// What to say when a credential was kept from a token endpoint.
+pub(crate) fn withheld(registry: &Registry, host: &str) -> String {
+    format!(
+        "the credential for {registry} was not sent to its token endpoint at {host}; \
+         trust that host as a token realm to allow it"
+    )
+}
+
+/// The error for a realm that is not asked.
+pub(crate) fn refused(realm: &Url, refusal: Refusal) -> Error {
+    let realm = RedactedUrl::from(realm);
+    let what = format!("the registry's token endpoint {realm} is not asked: {refusal}");
+    Error::new(ErrorKind::Refused, what)
 }
 
 /// Endpoints and the token services of the same operator under another domain.

@@ -138,6 +138,7 @@ impl Request {
     }
 
     /// The statuses that are an answer, whatever they mean; every other one becomes an [`Error`](crate::Error).
+    /// A request that expects a 401 goes out without a credential.
     #[must_use]
     pub fn expect(mut self, statuses: &[u16]) -> Self {
         self.expect = statuses.to_vec();

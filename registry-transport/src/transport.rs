@@ -6,6 +6,7 @@
 
 mod builder;
 mod ping;
+mod steps;
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -21,7 +22,7 @@ use url::{Host, Url};
 
 pub use self::builder::Builder;
 pub use self::ping::Ping;
-use crate::authorize::{Memory, Session, authorize};
+use crate::authorize::{Memory, authorize};
 use crate::budget::Budget;
 use crate::cancellation::Cancellation;
 use crate::clock::Clock;
@@ -35,6 +36,7 @@ use crate::redact::RedactedUrl;
 use crate::request::{Request, Target, is_expected};
 use crate::response::Response;
 use crate::retry::{Class, Next, RetryPolicy, backoff, next};
+use crate::scheme::{Schemes, Session};
 use crate::service::{HttpService, has_private_address};
 
 /// Sends requests to registries. Cheap to clone; all clones share connections, tokens and cool-downs.
@@ -56,9 +58,10 @@ pub(crate) struct Inner {
     pub(crate) tally: Arc<Tally>,
     pub(crate) user_agent: HeaderValue,
     pub(crate) memory: Memory,
-    gates: Gates,
+    pub(crate) schemes: Schemes,
+    gates: Arc<Gates>,
     /// Which host names have turned out to be on a private network.
-    localities: Mutex<HashMap<String, bool>>,
+    localities: Arc<Mutex<HashMap<String, bool>>>,
 }
 
 impl Transport {
@@ -136,7 +139,12 @@ impl Transport {
 
 impl Inner {
     /// The one loop: an attempt, a decision, a wait.
-    async fn send(&self, request: &Request, url: Url, home: Home) -> Result<Response, Error> {
+    async fn send(
+        self: &Arc<Self>,
+        request: &Request,
+        url: Url,
+        home: Home,
+    ) -> Result<Response, Error> {
         let budget = request.budget.clone().unwrap_or_default();
         let gate = self.gates.of(&home.origin);
         let host = home.origin.host().to_owned();
@@ -156,7 +164,7 @@ impl Inner {
                 )
             })?;
             attempts += 1;
-            let error = match authorize(self, &mut session).await {
+            let error = match authorize(&mut session).await {
                 Ok(response) if is_expected(&request.expect, response.status()) => {
                     gate.answered(turn);
                     return Ok(response);
@@ -201,9 +209,9 @@ impl Inner {
         if !wants_reason(error.method(), error.status()) {
             return error;
         }
-        let get = Request { method: Method::GET, ..session.request().clone() };
-        let mut session = session.on_behalf_of(self, &get);
-        match authorize(self, &mut session).await {
+        let get = Request { method: Method::GET, ..session.request.clone() };
+        let mut session = session.on_behalf_of(&get);
+        match authorize(&mut session).await {
             Ok(response) if Some(response.status()) == error.status() => {
                 response.into_error(self.clock.time_of_day()).await
             }
@@ -258,16 +266,20 @@ impl Inner {
         if let Some(what) = &request.invalid {
             return Err(Error::new(ErrorKind::Config, what.clone()));
         }
-        let endpoint = self.hosts.endpoint(&request.registry)?;
+        let home = self.home(&request.registry)?;
         let url = match &request.target {
             Target::Path(path) => self.url(&request.registry, path)?,
             Target::Url(url) => url.clone(),
         };
+        Ok((url, home))
+    }
+
+    fn home(&self, registry: &Registry) -> Result<Home, Error> {
+        let endpoint = self.hosts.endpoint(registry)?;
         let Some(origin) = Origin::of(&endpoint) else {
-            let what = format!("{} has no endpoint", request.registry);
-            return Err(Error::new(ErrorKind::Config, what));
+            return Err(Error::new(ErrorKind::Config, format!("{registry} has no endpoint")));
         };
-        Ok((url, Home { origin, local: is_private_host(&endpoint) }))
+        Ok(Home { origin, local: is_private_host(&endpoint) })
     }
 
     fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {

@@ -3,6 +3,8 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::print_stdout, reason = "only tests")]
 #![allow(unreachable_pub, reason = "the targets are a library of their own")]
 
+#[path = "../../xtask/fuzz/src/challenge.rs"]
+mod challenge;
 #[path = "../../xtask/fuzz/src/error_body.rs"]
 mod error_body;
 #[path = "../../xtask/fuzz/src/link_header.rs"]
@@ -11,6 +13,8 @@ mod link_header;
 mod location_origin;
 #[path = "../../xtask/fuzz/src/retry_after.rs"]
 mod retry_after;
+#[path = "../../xtask/fuzz/src/token_response.rs"]
+mod token_response;
 
 fn replay(target: &str, check: fn(&[u8])) {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
@@ -43,4 +47,14 @@ fn m03_stored_error_bodies_keep_to_the_rules() {
 #[test]
 fn r02_stored_locations_keep_to_the_rules() {
     replay("location_origin", location_origin::check);
+}
+
+#[test]
+fn a05_stored_challenges_keep_to_the_rules() {
+    replay("challenge", challenge::check);
+}
+
+#[test]
+fn m18_stored_token_answers_keep_to_the_rules() {
+    replay("token_response", token_response::check);
 }

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use registry_authn::{Anonymous, Authenticator, Credential, Keychain, Resource};
 use registry_name::Registry;
 
-use super::Demand;
+use crate::challenge::Challenge;
 use crate::error::{Error, ErrorKind};
-use crate::token::Cache;
+use crate::token::{Cache, Held};
 
 /// The fingerprint of no credential.
 pub(crate) const NOBODY: u64 = 0;
@@ -18,9 +19,11 @@ pub(crate) const NOBODY: u64 = 0;
 /// Shared by all requests of a transport.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    demands: Mutex<HashMap<Registry, Demand>>,
+    challenges: Mutex<HashMap<Registry, Challenge>>,
+    /// Tokens that were given with a transport.
+    given: Mutex<HashMap<Registry, Held>>,
     authenticators: Mutex<HashMap<Resource, Arc<Found>>>,
-    pub(crate) tokens: Cache,
+    pub(crate) tokens: Arc<Cache>,
     /// Keyed at random for each transport, so that a fingerprint says nothing about the credential.
     fingerprints: RandomState,
 }
@@ -30,15 +33,30 @@ type Found = tokio::sync::Mutex<Option<Arc<dyn Authenticator>>>;
 
 impl Memory {
     /// What the registry wanted last time.
-    pub(crate) fn demand(&self, registry: &Registry) -> Option<Demand> {
-        self.demands.lock().unwrap_or_else(PoisonError::into_inner).get(registry).cloned()
+    pub(crate) fn challenge(&self, registry: &Registry) -> Option<Challenge> {
+        lock(&self.challenges).get(registry).cloned()
     }
 
-    pub(crate) fn remember(&self, registry: &Registry, demand: Demand) {
-        self.demands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(registry.clone(), demand);
+    pub(crate) fn remember(&self, registry: &Registry, challenge: Challenge) {
+        lock(&self.challenges).insert(registry.clone(), challenge);
+    }
+
+    /// The token that was given for a registry, until it expires.
+    pub(crate) fn given(&self, registry: &Registry, now: Instant) -> Option<Held> {
+        let given = lock(&self.given).get(registry).cloned()?;
+        given.is_fresh(now, Duration::ZERO).then_some(given)
+    }
+
+    pub(crate) fn give(&self, registry: &Registry, token: Held) {
+        lock(&self.given).insert(registry.clone(), token);
+    }
+
+    /// Forgets exactly this token.
+    pub(crate) fn forget_given(&self, registry: &Registry, refused: &Held) {
+        let mut given = lock(&self.given);
+        if given.get(registry).is_some_and(|token| token.secret == refused.secret) {
+            given.remove(registry);
+        }
     }
 
     /// The credential for a resource now, with a fingerprint that tells it from others. The keychain is asked once, and
@@ -49,7 +67,7 @@ impl Memory {
         resource: &Resource,
     ) -> Result<(Credential, u64), Error> {
         let found = {
-            let mut all = self.authenticators.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = lock(&self.authenticators);
             Arc::clone(all.entry(resource.clone()).or_default())
         };
         let mut found = found.lock().await;
@@ -70,7 +88,7 @@ impl Memory {
 
     /// The keychain is asked again next time: it may have something newer than what was refused.
     pub(crate) fn forget_credential(&self, resource: &Resource) {
-        self.authenticators.lock().unwrap_or_else(PoisonError::into_inner).remove(resource);
+        lock(&self.authenticators).remove(resource);
     }
 
     fn fingerprint(&self, credential: &Credential) -> u64 {
@@ -84,6 +102,10 @@ impl Memory {
         };
         print.max(NOBODY + 1)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn broken(resource: &Resource, cause: registry_authn::Error) -> Error {

@@ -1,13 +1,14 @@
-//! Tokens that are remembered, and the guarantee that each is fetched by one caller while the others wait for it.
+//! Tokens that are remembered, and the guarantee that each is fetched once for all who wait for it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use registry_authn::Scopes;
 
-use super::Token;
+use super::Held;
 use crate::error::Error;
 
 /// Which tokens are the same: same endpoint, same service, same scopes, same credential.
@@ -22,118 +23,116 @@ pub(crate) struct Key {
 
 /// Tokens in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(Mutex<HashMap<Key, Arc<Cell>>>);
+pub(crate) struct Cache(Mutex<HashMap<Key, Cell>>);
 
-/// One token. Whoever holds the lock fetches it; a caller that goes away lets go of the lock, and the next one fetches.
+/// One token, and the fetch that will bring it.
 #[derive(Debug, Default)]
 struct Cell {
-    slot: tokio::sync::Mutex<Slot>,
-    /// Counts finished fetches, so that a waiter knows whether the failure it finds is younger than its own question.
-    fetches: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    token: Option<Token>,
-    failure: Option<Error>,
+    token: Option<Held>,
+    /// Owned by those who wait for it, and driven by any one of them: it outlives each, and ends with the last.
+    flight: Option<WeakShared<BoxFuture<'static, Result<Held, Error>>>>,
 }
 
 /// More entries than this, and the stale ones are thrown out.
 const CROWDED: usize = 256;
 
 impl Cache {
-    /// A fresh token for `key`: a remembered one (`true`), or the one that `fetch` brings. Everyone who waits for the same
-    /// fetch shares its token or its failure; a failure is not remembered beyond them.
+    /// A token for `key` of which at least `need` remains: a remembered one (`true`), or the one that `fetch` brings.
+    /// Everyone who waits for the same fetch shares its token or its failure; a failure is not remembered beyond them.
     pub(crate) async fn get<F>(
-        &self,
+        self: &Arc<Self>,
         key: &Key,
-        now: impl Fn() -> Instant,
-        fetch: F,
-    ) -> Result<(Token, bool), Error>
+        now: Instant,
+        need: Duration,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<(Held, bool), Error>
     where
-        F: Future<Output = Result<Token, Error>>,
+        F: Future<Output = Result<Held, Error>> + Send + 'static,
     {
-        if let Some(token) = self.covering(key, now()) {
-            return Ok((token, true));
-        }
-        let cell = self.cell(key, now());
-        let seen = cell.fetches.load(Ordering::Acquire);
-        let mut slot = cell.slot.lock().await;
-        if let Some(token) = slot.token.as_ref().filter(|token| token.is_fresh(now())) {
-            return Ok((token.clone(), true));
-        }
-        let finished_meanwhile = cell.fetches.load(Ordering::Acquire) != seen;
-        if let Some(failure) = slot.failure.as_ref().filter(|_| finished_meanwhile) {
-            return Err(failure.clone());
-        }
-        let fetched = fetch.await;
-        cell.fetches.fetch_add(1, Ordering::Release);
-        match fetched {
-            Ok(token) => {
-                *slot = Slot { token: Some(token.clone()), failure: None };
-                Ok((token, false))
+        let flight = {
+            let mut cells = self.lock();
+            if let Some(token) = covering(&cells, key, now, need) {
+                return Ok((token, true));
             }
-            Err(error) => {
-                *slot = Slot { token: None, failure: Some(error.clone()) };
-                Err(error)
-            }
-        }
+            make_room(&mut cells, now);
+            let cell = cells.entry(key.clone()).or_default();
+            cell.in_flight().unwrap_or_else(|| {
+                let flight = self.landing(key.clone(), fetch()).boxed().shared();
+                cell.flight = flight.downgrade();
+                flight
+            })
+        };
+        let token = flight.await?;
+        let stored = token.stored;
+        Ok((token, stored))
     }
 
     /// Forgets exactly this token; one that took its place in the meantime stays.
-    pub(crate) async fn forget(&self, key: &Key, refused: &Token) {
-        let cells: Vec<_> = {
-            let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            cells
-                .iter()
-                .filter(|(other, _)| other.same_source(key))
-                .map(|(_, cell)| Arc::clone(cell))
-                .collect()
-        };
-        for cell in cells {
-            let mut slot = cell.slot.lock().await;
-            if slot
-                .token
-                .as_ref()
-                .is_some_and(|token| token.secret.expose() == refused.secret.expose())
+    pub(crate) fn forget(&self, key: &Key, refused: &Held) {
+        for (other, cell) in self.lock().iter_mut() {
+            if other.same_source(key)
+                && cell.token.as_ref().is_some_and(|token| token.secret == refused.secret)
             {
-                slot.token = None;
+                cell.token = None;
             }
         }
     }
 
-    /// A fresh token of the same source whose scopes include those of `key`.
-    fn covering(&self, key: &Key, now: Instant) -> Option<Token> {
-        if key.scopes.is_empty() {
-            return None;
+    /// Does not keep the cache alive: a fetch may be the last one to hold on to it.
+    fn landing<F>(
+        self: &Arc<Self>,
+        key: Key,
+        fetch: F,
+    ) -> impl Future<Output = Result<Held, Error>> + Send + 'static + use<F>
+    where
+        F: Future<Output = Result<Held, Error>> + Send + 'static,
+    {
+        let cache = Arc::downgrade(self);
+        async move {
+            let fetched = fetch.await;
+            if let Some(cache) = cache.upgrade() {
+                let token = fetched.as_ref().ok().cloned();
+                cache.lock().insert(key, Cell { token, flight: None });
+            }
+            fetched
         }
-        let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cells
-            .iter()
-            .filter(|(other, _)| other.same_source(key) && other.scopes.covers(&key.scopes))
-            .find_map(|(_, cell)| {
-                let slot = cell.slot.try_lock().ok()?;
-                slot.token.clone().filter(|token| token.is_fresh(now))
-            })
     }
 
-    fn cell(&self, key: &Key, now: Instant) -> Arc<Cell> {
-        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cells.len() >= CROWDED && !cells.contains_key(key) {
-            cells.retain(|_, cell| {
-                // A cell that is in use keeps its place: its lock is what makes callers wait for each other.
-                Arc::strong_count(cell) > 1
-                    || cell.slot.try_lock().is_ok_and(|slot| {
-                        slot.token.as_ref().is_some_and(|token| token.is_fresh(now))
-                    })
-            });
-        }
-        Arc::clone(cells.entry(key.clone()).or_default())
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Cell>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cell {
+    fn in_flight(&self) -> Option<Shared<BoxFuture<'static, Result<Held, Error>>>> {
+        self.flight.as_ref()?.upgrade()
+    }
+}
+
+/// A token that will do: its scopes include those of `key`. One without scopes serves those who ask for none.
+fn covering(cells: &HashMap<Key, Cell>, key: &Key, now: Instant, need: Duration) -> Option<Held> {
+    let serves = |other: &Key| {
+        other.scopes == key.scopes || (!key.scopes.is_empty() && other.scopes.covers(&key.scopes))
+    };
+    let mut tokens = cells
+        .iter()
+        .filter(|(other, _)| other.same_source(key) && serves(other))
+        .filter_map(|(_, cell)| cell.token.as_ref());
+    tokens.find(|token| token.is_fresh(now, need)).cloned()
+}
+
+fn make_room(cells: &mut HashMap<Key, Cell>, now: Instant) {
+    if cells.len() >= CROWDED {
+        cells.retain(|_, cell| {
+            let fresh =
+                cell.token.as_ref().is_some_and(|token| token.is_fresh(now, Duration::ZERO));
+            fresh || cell.in_flight().is_some()
+        });
     }
 }
 
 impl Key {
-    fn same_source(&self, other: &Self) -> bool {
+    pub(crate) fn same_source(&self, other: &Self) -> bool {
         self.realm == other.realm && self.service == other.service && self.who == other.who
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use registry_authn::{Anonymous, Keychain};
+use registry_name::Registry;
 
 use super::{Inner, Transport};
 use crate::authorize::Memory;
@@ -13,9 +14,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Listener, Listeners, Tally};
-use crate::gate::Gates;
 use crate::hosts::Hosts;
 use crate::retry::RetryPolicy;
+use crate::scheme::{Scheme, Schemes};
 use crate::service::{Connect, HttpService, Reqwest};
 
 /// Builds a [`Transport`].
@@ -24,6 +25,7 @@ pub struct Builder {
     service: Option<Arc<dyn HttpService>>,
     keychain: Option<Arc<dyn Keychain>>,
     hosts: Hosts,
+    schemes: Schemes,
     policy: RetryPolicy,
     deadlines: Deadlines,
     clock: Option<Arc<dyn Clock>>,
@@ -36,6 +38,20 @@ impl Builder {
     #[must_use]
     pub fn keychain(mut self, keychain: Arc<dyn Keychain>) -> Self {
         self.keychain = Some(keychain);
+        self
+    }
+
+    /// Answers challenges of this name (`negotiate`, in any case) by a scheme of the caller's, before Bearer and Basic.
+    #[must_use]
+    pub fn scheme(mut self, name: &str, scheme: Arc<dyn Scheme>) -> Self {
+        self.schemes.name(name, scheme);
+        self
+    }
+
+    /// Authenticates at this registry by this scheme, from the first request on and whatever its challenges say.
+    #[must_use]
+    pub fn scheme_for(mut self, registry: Registry, scheme: Arc<dyn Scheme>) -> Self {
+        self.schemes.set(registry, scheme);
         self
     }
 
@@ -120,8 +136,9 @@ impl Builder {
             tally: Arc::new(Tally::default()),
             user_agent,
             memory: Memory::default(),
-            gates: Gates::default(),
-            localities: std::sync::Mutex::default(),
+            schemes: self.schemes,
+            gates: Arc::default(),
+            localities: Arc::default(),
         };
         Ok(Transport { inner: Arc::new(inner), cancellation: Cancellation::new() })
     }

@@ -21,6 +21,13 @@ pub struct Ping {
     pub insecure: bool,
 }
 
+impl Ping {
+    /// The challenge to answer: Bearer with a realm, then Basic. `None`: there is none that can be.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        Challenge::best(&self.challenges)
+    }
+}
+
 impl Transport {
     /// Asks whether a registry is there and how it authenticates. Nothing needs this first: [`send`](Self::send) finds out
     /// by itself.
@@ -29,7 +36,10 @@ impl Transport {
         let response = self.send(request).await?;
         let lines = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let ping = Ping {
-            challenges: Challenge::parse_all(lines.map(HeaderValue::as_bytes)),
+            challenges: Challenge::parse_all(lines.map(HeaderValue::as_bytes))
+                .into_iter()
+                .map(|challenge| challenge.at(response.url()))
+                .collect(),
             anonymous: response.status().is_success(),
             insecure: response.url().scheme() == "http",
         };

@@ -7,4 +7,5 @@ mod bodies;
 mod common;
 mod redirects;
 mod retries;
+mod schemes;
 mod tokens;

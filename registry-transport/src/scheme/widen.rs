@@ -1,50 +1,6 @@
-//! What to do about a 401, and which scopes a registry may talk us into. Pure functions.
+//! Which scopes a registry may talk us into. Pure functions.
 
 use registry_authn::{Resource, Scope, Scopes};
-
-use super::Proof;
-
-/// What was already done about 401s of one request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answered {
-    challenge: bool,
-    refresh: bool,
-}
-
-/// What to do about a 401.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Answer the challenge.
-    Answer,
-    /// What was attached has expired or was revoked: get it anew.
-    Refresh,
-    /// The token allows too little: ask for more.
-    Widen,
-    /// Nothing that would help.
-    GiveUp,
-}
-
-/// At most one answer to a challenge and one refresh (or one wider token) per request, whatever the server says.
-pub(super) fn next_step(answered: &mut Answered, proof: &Proof, wider: bool) -> Step {
-    match proof {
-        Proof::Nothing if !answered.challenge => {
-            answered.challenge = true;
-            Step::Answer
-        }
-        Proof::Token { .. } if wider && !answered.refresh => {
-            answered.refresh = true;
-            Step::Widen
-        }
-        // What was just fetched in answer to a challenge has not expired.
-        Proof::Token { remembered: true, .. } | Proof::Credential(_)
-            if !answered.refresh && !answered.challenge =>
-        {
-            answered.refresh = true;
-            Step::Refresh
-        }
-        _ => Step::GiveUp,
-    }
-}
 
 /// Scopes a registry may suggest at once.
 const SUGGESTED: usize = 8;
@@ -113,17 +69,5 @@ mod tests {
             let want = Some(want).filter(|want| !want.is_empty()).map(|want| want.parse().unwrap());
             assert_eq!(got, want, "{asked} {suggested:.40}");
         }
-    }
-
-    #[test]
-    fn a_request_is_answered_once_and_refreshed_once() {
-        // A01
-        let mut answered = Answered::default();
-        assert_eq!(next_step(&mut answered, &Proof::Nothing, false), Step::Answer);
-        assert_eq!(next_step(&mut answered, &Proof::Nothing, true), Step::GiveUp);
-        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::GiveUp);
-        let mut answered = Answered::default();
-        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::Refresh);
-        assert_eq!(next_step(&mut answered, &Proof::Credential(1), false), Step::GiveUp);
     }
 }
