@@ -115,6 +115,18 @@ impl Source for Layout {
         let path = self.directory.blob_path(&descriptor.digest);
         Ok(read::stream(Arc::new(file), path, offset..descriptor.size))
     }
+
+    async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        self.tags().await.map(Some)
+    }
+
+    async fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
+        self.listing().await?.referrers(self, subject, artifact_type).await.map(Some)
+    }
 }
 
 #[async_trait]
@@ -131,10 +143,9 @@ impl Sink for Layout {
     }
 
     async fn begin(&self, plan: &Plan) -> Result<(), Error> {
-        let root = plan.root().map(Manifest::digest);
-        let digests = plan.manifests().iter().map(Manifest::digest);
-        let below = digests.filter(|digest| Some(*digest) != root).cloned();
-        self.inner().extend(below);
+        let roots: HashSet<_> = plan.roots().iter().map(|root| &root.descriptor.digest).collect();
+        let digests = plan.manifests().map(Manifest::digest);
+        self.inner().extend(digests.filter(|digest| !roots.contains(digest)).cloned());
         let directory = Arc::clone(&self.directory);
         blocking(move || directory.prepare()).await
     }
@@ -161,15 +172,27 @@ impl Sink for Layout {
     }
 
     /// Without a tag, a manifest is listed unless it belongs to another one of the same copy.
-    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
-        let listed = tag.is_some() || !self.inner().contains(manifest.digest());
+    async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
+        let listed = !self.inner().contains(manifest.digest());
         let directory = Arc::clone(&self.directory);
-        let (manifest, tag) = (manifest.clone(), tag.cloned());
+        let (manifest, tags) = (manifest.clone(), tags.to_vec());
         blocking(move || {
             directory.prepare()?;
             directory.store_manifest(&manifest)?;
-            if listed { directory.list(manifest.descriptor(), tag.as_ref()) } else { Ok(()) }
+            for tag in &tags {
+                directory.list(manifest.descriptor(), Some(tag))?;
+            }
+            if listed && tags.is_empty() {
+                directory.list(manifest.descriptor(), None)
+            } else {
+                Ok(())
+            }
         })
         .await
+    }
+
+    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        let (directory, wanted) = (Arc::clone(&self.directory), descriptor.clone());
+        blocking(move || Ok(directory.has(&wanted.digest, wanted.size))).await
     }
 }

@@ -159,6 +159,16 @@ impl Manifest {
         declared.or_else(|| self.config().map(|config| config.media_type.as_str()))
     }
 
+    /// How this manifest is listed as a referrer, if it is one of `subject`: with its artifact type
+    /// and all its annotations.
+    pub(crate) fn referrer_of(&self, subject: &Digest) -> Option<Descriptor> {
+        self.subject().filter(|found| found.digest == *subject)?;
+        let mut descriptor = self.descriptor.clone();
+        descriptor.artifact_type = self.artifact_type().map(str::to_owned);
+        descriptor.annotations = self.annotations().clone();
+        Some(descriptor)
+    }
+
     /// Everything this manifest is made of, in its order: configuration and layers of an image,
     /// entries of an index. The subject is no child.
     pub fn children(&self) -> impl Iterator<Item = &Descriptor> {

@@ -105,6 +105,25 @@ impl Source for Memory {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         Ok(Box::pin(stream::iter([Ok(bytes.slice(offset..))])))
     }
+
+    async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        Ok(Some(self.tags().into_keys().collect()))
+    }
+
+    async fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
+        let content = self.content();
+        let referring = content.manifests.values().filter_map(|found| found.referrer_of(subject));
+        let mut found: Vec<_> = referring.collect();
+        found.retain(|found| {
+            artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type
+        });
+        found.sort_by(|a, b| a.digest.cmp(&b.digest));
+        Ok(Some(found))
+    }
 }
 
 #[async_trait]
@@ -140,8 +159,14 @@ impl Sink for Memory {
         Ok(Stored::Written)
     }
 
-    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
-        self.add_manifest(manifest.clone(), tag.cloned());
+    async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
+        self.add_manifest(manifest.clone(), None);
+        let digest = manifest.digest();
+        self.content().tags.extend(tags.iter().map(|tag| (tag.clone(), digest.clone())));
         Ok(())
+    }
+
+    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        Ok(self.content().blobs.contains_key(&descriptor.digest))
     }
 }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use registry_name::{Digest, Identifier, Repository, Tag};
 
-use crate::{Descriptor, Error, Manifest, Plan, Verified};
+use crate::{CopyListener, Descriptor, Error, Manifest, Plan, Verified};
 
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -36,12 +36,35 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn repository(&self) -> Option<&Repository> {
         None
     }
+
+    /// The tags there are; `None` where this place keeps no such list.
+    async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        Ok(None)
+    }
+
+    /// What refers to `subject`, of one artifact type where one is given; `None` where this place
+    /// cannot tell. That nothing refers to it is an empty list.
+    async fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
+        let _ = (subject, artifact_type);
+        Ok(None)
+    }
+
+    /// The same place, which tells of transfers that it resumes or starts again by itself; `None`
+    /// where it does no such thing.
+    fn watched(&self, events: &CopyListener) -> Option<Arc<dyn Source>> {
+        let _ = events;
+        None
+    }
 }
 
 /// Something to write manifests and blobs to.
 ///
 /// [`copy`](crate::copy()) calls [`begin`](Sink::begin) once, then writes blobs in parallel, then manifests (children
-/// before parents, the root last and with its tag), then calls [`finish`](Sink::finish). A copy that fails never
+/// before parents, what was asked for last and with its tags), then calls [`finish`](Sink::finish). A copy that fails never
 /// calls `finish`.
 #[async_trait]
 pub trait Sink: fmt::Debug + Send + Sync {
@@ -68,8 +91,20 @@ pub trait Sink: fmt::Debug + Send + Sync {
         source: &Arc<dyn Source>,
     ) -> Result<Stored, Error>;
 
-    /// Stores the exact bytes of a manifest, and points `tag` at it.
-    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error>;
+    /// Stores the exact bytes of a manifest, and points `tags` at it.
+    async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error>;
+
+    /// Whether the blob is here, without making it so. `false` where finding that out is no less
+    /// work than [`put_blob`](Sink::put_blob).
+    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        let _ = descriptor;
+        Ok(false)
+    }
+
+    /// The repository, if this is one.
+    fn repository(&self) -> Option<&Repository> {
+        None
+    }
 
     /// After a manifest was refused because something of it is missing here: makes sure of its
     /// blobs, and believes nothing that was said of them before. `false`: that cannot be done.

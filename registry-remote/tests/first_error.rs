@@ -54,7 +54,7 @@ impl Sink for Failing {
         std::future::pending().await
     }
 
-    async fn put_manifest(&self, _: &Manifest, _: Option<&Tag>) -> Result<(), Error> {
+    async fn put_manifest(&self, _: &Manifest, _: &[Tag]) -> Result<(), Error> {
         unreachable!("a blob failed")
     }
 }

@@ -23,6 +23,13 @@ fn every_public_future_is_send(
     (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
     layout: &Layout,
 ) {
+    let options = &CopyOptions::default();
+    assert_send(copy::plan(source, &[], sink, options));
+    assert_send(plan.clone().run(source, sink, options));
+    assert_send(plan.clone().missing(sink, 1));
+    assert_send(source.list_tags());
+    assert_send(source.referrers_of(digest, None));
+    assert_send(sink.has_blob(blob));
     assert_send(copy(source, identifier, sink, Some(tag), &CopyOptions::default()));
     assert_send(select::image(source.as_ref(), manifest.clone(), platform));
     assert_send(verified_blob(source.as_ref(), blob));
@@ -33,7 +40,7 @@ fn every_public_future_is_send(
     assert_send(sink.resolve(identifier));
     assert_send(sink.begin(plan));
     assert_send(sink.put_blob(blob, source));
-    assert_send(sink.put_manifest(manifest, Some(tag)));
+    assert_send(sink.put_manifest(manifest, std::slice::from_ref(tag)));
     assert_send(sink.repair(manifest, source));
     assert_send(sink.finish());
 

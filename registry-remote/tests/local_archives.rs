@@ -239,6 +239,6 @@ async fn a_blob_that_is_not_planned_is_refused() {
     let writer = ArchiveWriter::new(scratch.path().join("file.tar"), ArchiveKind::Oci, None);
     let error = writer.put_blob(&image.layers()[0], &source).await.unwrap_err();
     assert!(told(&error).contains("not planned"), "{}", told(&error));
-    assert!(writer.put_manifest(&image, None).await.is_err());
+    assert!(writer.put_manifest(&image, &[]).await.is_err());
     assert!(writer.finish().await.is_err());
 }

@@ -37,18 +37,27 @@ enum Content {
 }
 
 /// What a plan copies, as this file needs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parts<'a> {
-    pub(super) root: &'a Manifest,
-    pub(super) manifests: &'a [Manifest],
+    /// What is listed, and under which tags.
+    pub(super) roots: Vec<(&'a Manifest, Vec<&'a Tag>)>,
+    pub(super) manifests: Vec<&'a Manifest>,
     pub(super) blobs: &'a [Descriptor],
-    pub(super) tag: Option<&'a Tag>,
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn of(plan: &'a Plan) -> Option<Self> {
-        let (manifests, blobs, tag) = (plan.manifests(), plan.blobs(), plan.tag());
-        Some(Self { root: plan.root()?, manifests, blobs, tag })
+    pub(super) fn of(plan: &'a Plan) -> Self {
+        let manifests: Vec<_> = plan.manifests().collect();
+        let mut roots: Vec<(&Manifest, Vec<&Tag>)> = Vec::new();
+        for root in plan.roots() {
+            let digest = &root.descriptor.digest;
+            if let Some((_, tags)) = roots.iter_mut().find(|(known, _)| known.digest() == digest) {
+                tags.extend(&root.tags);
+            } else if let Some(found) = manifests.iter().find(|found| found.digest() == digest) {
+                roots.push((found, root.tags.iter().collect()));
+            }
+        }
+        Self { roots, manifests, blobs: plan.blobs() }
     }
 }
 
@@ -57,19 +66,15 @@ impl Shape {
     /// Entries are in alphabetical order, and all of one time and owner.
     pub(super) fn new(
         kind: ArchiveKind,
-        parts: Parts<'_>,
+        parts: &Parts<'_>,
         image: Option<&Reference>,
     ) -> Result<Self, Error> {
         let mut contents = BTreeMap::from([
             ("blobs/".to_owned(), Content::Directory),
             (MARKER.to_owned(), Content::Document(br#"{"imageLayoutVersion":"1.0.0"}"#.into())),
         ]);
-        let tag = image.and_then(Reference::tag).or(parts.tag);
-        let name = image.zip(tag);
-        let name = name.map(|(image, tag)| image.repository().with_tag(tag.clone()));
-        let index = index(parts.root, name.as_ref(), tag);
-        contents.insert(INDEX.to_owned(), Content::Document(index));
-        for manifest in parts.manifests {
+        contents.insert(INDEX.to_owned(), Content::Document(index(parts, image)));
+        for manifest in &parts.manifests {
             let content = Content::Document(manifest.bytes().to_vec());
             insert_blob(&mut contents, manifest.digest(), content);
         }
@@ -78,8 +83,10 @@ impl Shape {
             insert_blob(&mut contents, &blob.digest, content);
         }
         if kind == ArchiveKind::Docker {
-            check_image(parts)?;
-            let (manifest, repositories) = docker_documents(parts.root, name.as_ref());
+            let root = check_image(parts)?;
+            let names: Vec<_> =
+                names(parts, image).into_iter().filter_map(|(_, _, name)| name).collect();
+            let (manifest, repositories) = docker_documents(root, &names);
             contents.insert(MANIFEST.to_owned(), Content::Document(manifest));
             let repositories = repositories.map(Content::Document);
             contents.extend(repositories.map(|content| (REPOSITORIES.to_owned(), content)));
@@ -137,40 +144,70 @@ fn header(name: &str, size: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn index(root: &Manifest, name: Option<&Reference>, tag: Option<&Tag>) -> Vec<u8> {
-    let mut entry = root.descriptor().clone();
-    entry.annotations.extend(tag.map(|tag| (REF_NAME.to_owned(), tag.to_string())));
-    entry.annotations.extend(name.map(|name| (IMAGE_NAME.to_owned(), name.to_string())));
+/// Each manifest that is listed, once for each of its tags, and its whole name where `image` gives
+/// it one. The tag of `image` stands for the tag of the only image.
+fn names<'a>(
+    parts: &Parts<'a>,
+    image: Option<&'a Reference>,
+) -> Vec<(&'a Manifest, Option<&'a Tag>, Option<Reference>)> {
+    let only = image.and_then(Reference::tag).filter(|_| parts.roots.len() == 1);
+    let mut listed = Vec::new();
+    for (manifest, tags) in &parts.roots {
+        let tags = match only {
+            Some(tag) => vec![Some(tag)],
+            None if tags.is_empty() => vec![None],
+            None => tags.iter().copied().map(Some).collect(),
+        };
+        listed.extend(tags.into_iter().map(|tag| {
+            let name = image.zip(tag);
+            let name = name.map(|(image, tag)| image.repository().with_tag(tag.clone()));
+            (*manifest, tag, name)
+        }));
+    }
+    listed
+}
+
+fn index(parts: &Parts<'_>, image: Option<&Reference>) -> Vec<u8> {
+    let entries = names(parts, image).into_iter().map(|(manifest, tag, name)| {
+        let mut entry = manifest.descriptor().clone();
+        entry.annotations.extend(tag.map(|tag| (REF_NAME.to_owned(), tag.to_string())));
+        entry.annotations.extend(name.map(|name| (IMAGE_NAME.to_owned(), name.to_string())));
+        entry
+    });
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media_type::OCI_INDEX,
-        "manifests": [entry],
+        "manifests": entries.collect::<Vec<_>>(),
     });
     index.to_string().into_bytes()
 }
 
 /// `manifest.json`, and `repositories` where there is a name: the tags of each repository, and the
 /// top layer of what they name.
-fn docker_documents(root: &Manifest, name: Option<&Reference>) -> (Vec<u8>, Option<Vec<u8>>) {
+fn docker_documents(root: &Manifest, names: &[Reference]) -> (Vec<u8>, Option<Vec<u8>>) {
     let path =
         |blob: &Descriptor| format!("blobs/{}/{}", blob.digest.algorithm(), blob.digest.hex());
-    let names = name.iter().map(|name| name.familiar().to_string());
+    let repo_tags = names.iter().map(|name| name.familiar().to_string());
     let manifest = json!([{
         "Config": root.config().map(path),
-        "RepoTags": names.collect::<Vec<_>>(),
+        "RepoTags": repo_tags.collect::<Vec<_>>(),
         "Layers": root.layers().iter().map(path).collect::<Vec<_>>(),
     }]);
-    let repositories = name.zip(root.layers().last()).and_then(|(name, top)| {
+    let repositories = names.first().zip(root.layers().last()).map(|(name, top)| {
         let repository = name.repository().familiar().to_string();
-        let tags = json!({ name.tag()?.as_str(): top.digest.hex() });
-        Some(json!({ repository: tags }).to_string().into_bytes())
+        let tags = names.iter().filter_map(Reference::tag);
+        let tags: BTreeMap<_, _> = tags.map(|tag| (tag.as_str(), top.digest.hex())).collect();
+        json!({ repository: tags }).to_string().into_bytes()
     });
     (manifest.to_string().into_bytes(), repositories)
 }
 
 /// A docker archive holds one image, with all of its layers.
-fn check_image(parts: Parts<'_>) -> Result<(), Error> {
-    let root = parts.root;
+fn check_image<'a>(parts: &Parts<'a>) -> Result<&'a Manifest, Error> {
+    let [(root, _)] = parts.roots[..] else {
+        let what = format!("a docker archive holds one image, and these are {}", parts.roots.len());
+        return Err(Error::Unsupported { what });
+    };
     if root.is_index() {
         let offered: Vec<_> = root.platforms().iter().map(ToString::to_string).collect();
         let rest = if offered.is_empty() {
@@ -183,7 +220,7 @@ fn check_image(parts: Parts<'_>) -> Result<(), Error> {
     }
     let planned = |layer: &&Descriptor| parts.blobs.iter().any(|blob| blob.digest == layer.digest);
     match root.layers().iter().find(|layer| !planned(layer)) {
-        None => Ok(()),
+        None => Ok(root),
         Some(layer) => Err(Error::Unsupported {
             what: format!(
                 "a docker archive holds every layer of its image, and {} is not for redistribution",

@@ -176,6 +176,18 @@ impl Source for ArchiveSource {
         let start = range.start.saturating_add(offset).min(range.end);
         Ok(read::stream(Arc::clone(&self.file), self.path.clone(), start..range.end))
     }
+
+    async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        Ok(Some(self.tags()))
+    }
+
+    async fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
+        self.listing.referrers(self, subject, artifact_type).await.map(Some)
+    }
 }
 
 fn made(mut made: Synthesis) -> (Listing, Synthesis) {

@@ -84,11 +84,9 @@ impl Sink for ArchiveWriter {
     }
 
     async fn begin(&self, plan: &Plan) -> Result<(), Error> {
-        let parts = Parts::of(plan);
-        let parts = parts.ok_or(Error::Unsupported { what: "a plan without a root".to_owned() })?;
-        let shape = Shape::new(self.kind, parts, self.image.as_ref())?;
+        let shape = Shape::new(self.kind, &Parts::of(plan), self.image.as_ref())?;
         let missing = shape.blobs.keys().cloned().collect();
-        let manifests = plan.manifests().iter().map(|manifest| manifest.digest().clone()).collect();
+        let manifests = plan.manifests().map(|manifest| manifest.digest().clone()).collect();
         let path = self.path.clone();
         let open = blocking(move || {
             let target = target(&path)?;
@@ -123,7 +121,7 @@ impl Sink for ArchiveWriter {
     }
 
     /// Manifests are part of the plan, and so are written already.
-    async fn put_manifest(&self, manifest: &Manifest, _: Option<&Tag>) -> Result<(), Error> {
+    async fn put_manifest(&self, manifest: &Manifest, _: &[Tag]) -> Result<(), Error> {
         let digest = manifest.digest();
         let planned = self.open().as_ref().is_some_and(|open| open.manifests.contains(digest));
         if planned { Ok(()) } else { Err(self.unplanned(digest)) }

@@ -1,102 +1,234 @@
-//! Which manifests a copy is about: the root that was asked for, and all that it leads to.
+//! Which manifests a copy is about: the roots that were asked for, what goes along with them, and
+//! all that they lead to.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use registry_name::{Digest, Identifier};
+use futures_util::future;
+use registry_name::{Digest, Identifier, Tag};
 
-use super::{CopyOptions, plan::Graph};
+use super::{
+    CopyOptions, Wanted,
+    companions::Companions,
+    parallel::in_order,
+    plan::{Found, Node, Root},
+};
 use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, select};
 
 /// Manifests of one copy, at most.
 const MAX_MANIFESTS: usize = 10_000;
 
-/// What `identifier` names, narrowed to the platforms that were asked for.
-pub(super) async fn root(
+/// Looks at both sides, and reads every manifest that has to be written.
+pub(super) async fn discover(
+    source: &Arc<dyn Source>,
+    wanted: &[Wanted],
+    sink: &Arc<dyn Sink>,
+    options: &CopyOptions,
+) -> Result<Found, Error> {
+    let mut walk = Walk { source, sink, options, found: Found::default(), seen: HashSet::new() };
+    let looks = in_order(wanted.to_vec(), options.jobs, |wanted| {
+        look(Arc::clone(source), Arc::clone(sink), wanted, options, false)
+    });
+    let mut subjects = walk.add(looks.await?).await?;
+    let mut companions = Companions::new(source, sink, options);
+    for _ in 0..options.rounds() {
+        if subjects.is_empty() {
+            break;
+        }
+        let looks = companions.of(subjects).await?;
+        subjects = walk.add(looks).await?;
+    }
+    Ok(walk.found)
+}
+
+/// A root, seen from both sides.
+pub(super) struct Look {
+    pub(super) root: Root,
+    pub(super) manifest: Manifest,
+    /// The sink has this manifest, and so all that it needs.
+    pub(super) present: bool,
+}
+
+/// Asks the source for an image and the sink for its tags, at the same time.
+pub(super) async fn look(
+    source: Arc<dyn Source>,
+    sink: Arc<dyn Sink>,
+    wanted: Wanted,
+    options: &CopyOptions,
+    companion: bool,
+) -> Result<Look, Error> {
+    let platforms = if companion { &[][..] } else { &options.platforms };
+    let named = root(&source, &wanted.from, platforms);
+    let tags = wanted.tags.iter().map(|tag| Identifier::Tag(tag.clone()));
+    let there = future::try_join_all(tags.map(|tag| {
+        let sink = Arc::clone(&sink);
+        async move { sink.resolve(&tag).await }
+    }));
+    // What the source says matters more, where both sides fail.
+    let (named, there) = future::join(named, there).await;
+    let (manifest, is_stored) = named?;
+    let there = there?;
+    let digest = manifest.digest();
+    let by_digest = wanted.tags.is_empty();
+    let is_home = is_stored && is_same_repository(source.as_ref(), sink.as_ref());
+    let present = match there.contains(&Some(digest.clone())) {
+        false if by_digest => sink.resolve(&digest.clone().into()).await?.as_ref() == Some(digest),
+        known => known || is_home,
+    };
+    let mut root = Root::new(manifest.descriptor().clone(), companion);
+    for (tag, there) in wanted.tags.into_iter().zip(there) {
+        match there {
+            Some(there) if there == *digest => root.present.push(tag),
+            Some(_) if options.no_clobber => root.skipped.push(tag),
+            _ => root.tags.push(tag),
+        }
+    }
+    root.write = if by_digest { !present } else { !root.tags.is_empty() };
+    Ok(Look { root, manifest, present })
+}
+
+/// What `identifier` names, narrowed to the platforms that were asked for; and whether the source
+/// holds it, rather than it having been made here.
+async fn root(
     source: &Arc<dyn Source>,
     identifier: &Identifier,
     platforms: &[Platform],
-) -> Result<Manifest, Error> {
+) -> Result<(Manifest, bool), Error> {
     let named = source.manifest(identifier).await?;
     match platforms {
-        [] => Ok(named),
-        [one] => select::image(source.as_ref(), named, one).await,
-        several => select::entries(source.as_ref(), named, several).await,
-    }
-}
-
-/// Reads the manifests below `root`, level by level, and leaves out what the sink has.
-pub(super) async fn graph(
-    source: &Arc<dyn Source>,
-    sink: &Arc<dyn Sink>,
-    root: Manifest,
-    options: &CopyOptions,
-) -> Result<Graph, Error> {
-    let digest = root.digest().clone();
-    let mut seen = HashSet::from([digest.clone()]);
-    let mut level = child_manifests(&root, &mut seen);
-    let mut manifests = HashMap::from([(digest.clone(), root)]);
-    for depth in 0.. {
-        if level.is_empty() {
-            break;
-        }
-        if depth == select::MAX_DEPTH {
-            return Err(limit("the nesting of indexes", select::MAX_DEPTH));
-        }
-        if seen.len() > MAX_MANIFESTS {
-            return Err(limit("the number of manifests", MAX_MANIFESTS));
-        }
-        let mut next = Vec::new();
-        for manifest in read_level(source, sink, level, options.jobs).await? {
-            next.extend(child_manifests(&manifest, &mut seen));
-            manifests.insert(manifest.digest().clone(), manifest);
-        }
-        level = next;
-    }
-    Ok(Graph { root: digest, manifests })
-}
-
-/// The manifests of one level that the sink lacks, a few at a time.
-async fn read_level(
-    source: &Arc<dyn Source>,
-    sink: &Arc<dyn Sink>,
-    level: Vec<Descriptor>,
-    jobs: usize,
-) -> Result<Vec<Manifest>, Error> {
-    let mut waiting = level.into_iter();
-    let mut running = FuturesUnordered::new();
-    let mut found = Vec::new();
-    loop {
-        while running.len() < jobs.max(1)
-            && let Some(descriptor) = waiting.next()
-        {
-            running.push(read_one(Arc::clone(source), Arc::clone(sink), descriptor));
-        }
-        match running.next().await {
-            Some(manifest) => found.extend(manifest?),
-            None => return Ok(found),
+        [] => Ok((named, true)),
+        [one] => Ok((select::image(source.as_ref(), named, one).await?, true)),
+        several => {
+            let digest = named.digest().clone();
+            let narrowed = select::entries(source.as_ref(), named, several).await?;
+            let is_stored = *narrowed.digest() == digest;
+            Ok((narrowed, is_stored))
         }
     }
 }
 
-async fn read_one(
+fn is_same_repository(source: &dyn Source, sink: &dyn Sink) -> bool {
+    source.repository().is_some() && source.repository() == sink.repository()
+}
+
+struct Walk<'a> {
+    source: &'a Arc<dyn Source>,
+    sink: &'a Arc<dyn Sink>,
+    options: &'a CopyOptions,
+    found: Found,
+    seen: HashSet<Digest>,
+}
+
+/// A manifest below a root.
+struct Below {
+    descriptor: Descriptor,
+    /// Known to be in the sink, since a parent is.
+    present: bool,
+}
+
+impl Walk<'_> {
+    /// Adds roots and what is below them; says which manifests these are.
+    async fn add(&mut self, looks: Vec<Look>) -> Result<Vec<Digest>, Error> {
+        let mut subjects = Vec::new();
+        let mut new = Vec::new();
+        for look in looks {
+            if self.seen.insert(look.manifest.digest().clone()) {
+                subjects.push(look.manifest.digest().clone());
+                new.push((look.manifest.clone(), look.present));
+            }
+            self.found.add(look);
+        }
+        let mut level = Vec::new();
+        for (manifest, present) in new {
+            level.extend(self.below(&manifest, present));
+        }
+        for depth in 0.. {
+            if level.is_empty() {
+                break;
+            }
+            if depth == select::MAX_DEPTH {
+                return Err(limit("the nesting of indexes", select::MAX_DEPTH));
+            }
+            if self.seen.len() > MAX_MANIFESTS {
+                return Err(limit("the number of manifests", MAX_MANIFESTS));
+            }
+            subjects.extend(level.iter().map(|below| below.descriptor.digest.clone()));
+            let (source, sink) = (self.source, self.sink);
+            let searching = self.options.rounds() > 0;
+            let read = in_order(level, self.options.jobs, |below| {
+                read(Arc::clone(source), Arc::clone(sink), below, searching)
+            });
+            level = Vec::new();
+            for (manifest, present) in read.await?.into_iter().flatten() {
+                level.extend(self.below(&manifest, present));
+                if !present {
+                    self.found.insert(Node { manifest, whole: true });
+                }
+            }
+        }
+        Ok(subjects)
+    }
+
+    /// The manifests that one leads to and that were not met yet. Of one that is in the sink they
+    /// matter only where something may refer to them.
+    fn below(&mut self, manifest: &Manifest, present: bool) -> Vec<Below> {
+        if present && self.options.rounds() == 0 {
+            return Vec::new();
+        }
+        let children = manifest.children().filter(|child| child.is_manifest());
+        let new = children.filter(|child| self.seen.insert(child.digest.clone()));
+        new.map(|child| Below { descriptor: child.clone(), present }).collect()
+    }
+}
+
+/// Reads a manifest that has to be written, or whose children have to be known.
+async fn read(
     source: Arc<dyn Source>,
     sink: Arc<dyn Sink>,
-    descriptor: Descriptor,
-) -> Result<Option<Manifest>, Error> {
+    below: Below,
+    searching: bool,
+) -> Result<Option<(Manifest, bool)>, Error> {
+    let Below { descriptor, present } = below;
     let identifier = Identifier::Digest(descriptor.digest.clone());
-    if sink.resolve(&identifier).await?.is_some() {
+    let present = present || sink.resolve(&identifier).await?.is_some();
+    let is_index = crate::media_type::is_index(&descriptor.media_type);
+    if present && !(searching && is_index) {
         return Ok(None);
     }
-    select::child(source.as_ref(), &descriptor).await.map(Some)
+    select::child(source.as_ref(), &descriptor).await.map(|manifest| Some((manifest, present)))
 }
 
-fn child_manifests(manifest: &Manifest, seen: &mut HashSet<Digest>) -> Vec<Descriptor> {
-    let children = manifest.children().filter(|child| child.is_manifest());
-    children.filter(|child| seen.insert(child.digest.clone())).cloned().collect()
+impl Found {
+    fn add(&mut self, look: Look) {
+        if look.root.write {
+            self.insert(Node { manifest: look.manifest, whole: !look.present });
+        }
+        self.roots.push(look.root);
+    }
+
+    /// What one look found to be in the sink is so for all.
+    fn insert(&mut self, node: Node) {
+        let whole = node.whole;
+        let entry = self.nodes.entry(node.manifest.digest().clone()).or_insert(node);
+        entry.whole &= whole;
+    }
+}
+
+/// The tags that a copy is about to write, to find one that is meant twice.
+pub(super) fn check_names(roots: &[Root]) -> Result<(), Error> {
+    let mut named: HashMap<&Tag, &Digest> = HashMap::new();
+    for root in roots {
+        for tag in &root.tags {
+            let digest = &root.descriptor.digest;
+            if named.insert(tag, digest).is_some_and(|other| other != digest) {
+                let what = format!("two different images cannot both become {tag}");
+                return Err(Error::Unsupported { what });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn limit(what: &str, limit: usize) -> Error {

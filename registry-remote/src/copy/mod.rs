@@ -1,102 +1,57 @@
 //! Pull, push and copy: one algorithm over a [`Source`] and a [`Sink`]. Plan, then run.
+//!
+//! [`copy()`] does both for one image. [`plan()`] takes any number of images, and what it returns
+//! can be looked at before, or instead of, [`Plan::run`].
 
+mod companions;
 mod discover;
+mod estimate;
+mod event;
+mod filter;
+mod options;
+mod parallel;
 mod plan;
+mod rate;
+mod report;
 mod run;
 mod watch;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use registry_name::{Digest, Identifier, Tag};
+use registry_name::{Identifier, Tag};
 
-pub use self::plan::Plan;
-use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, Stored};
+pub(crate) use self::event::Listener;
+pub use self::{
+    event::{CopyEvent, CopyListener},
+    filter::{TagFilter, TagPattern},
+    options::{CopyOptions, DEFAULT_JOBS, Referring},
+    plan::{Plan, Root},
+    report::Report,
+};
+use crate::{Error, Sink, Source};
 
-/// How a copy is done.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct CopyOptions {
-    /// Which entries of an index travel. None: the index as it is, whole. One: the image that
-    /// it names. Several: an index of those entries, which has a digest of its own. An image that
-    /// stands alone travels unless its configuration names another platform.
-    pub platforms: Vec<Platform>,
-    /// How many blobs move at a time; at least one.
-    pub jobs: usize,
-    /// Whether layers travel that their registry declares as not for redistribution.
-    pub nondistributable: bool,
-    /// Is told what happens.
-    pub events: Option<CopyListener>,
+/// One image to copy: what names it in the source, and its tags in the sink. Without a tag it
+/// goes by its digest alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What it is in the source.
+    pub from: Identifier,
+    /// What it will be called in the sink.
+    pub tags: Vec<Tag>,
 }
 
-/// Is called with each event, on whatever task meets it: it must not block.
-pub type CopyListener = Arc<dyn Fn(&CopyEvent) + Send + Sync>;
-
-/// What happens during a copy.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum CopyEvent {
-    /// Everything to do is known.
-    Planned {
-        /// Blobs that will be asked for.
-        blobs: usize,
-        /// Their size together, in bytes.
-        bytes: u64,
-        /// Manifests that will be written.
-        manifests: usize,
-    },
-    /// A blob is read from `offset` on: from 0 at first, from elsewhere after an interruption.
-    Reading {
-        /// Which blob.
-        blob: Digest,
-        /// From which byte on.
-        offset: u64,
-    },
-    /// Some bytes of a blob were read.
-    Moved {
-        /// Which blob.
-        blob: Digest,
-        /// How many bytes since the last such event.
-        bytes: u64,
-    },
-    /// A blob is in the sink.
-    Blob {
-        /// Which.
-        blob: Descriptor,
-        /// How it came there.
-        stored: Stored,
-    },
-    /// A manifest is in the sink.
-    Manifest {
-        /// Which.
-        manifest: Descriptor,
-        /// The tag that points at it now.
-        tag: Option<Tag>,
-    },
-}
-
-/// What a copy did.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// What arrived.
-    pub root: Descriptor,
-    /// Manifests written; none where everything was there.
-    pub manifests: usize,
-    /// Blobs whose bytes moved.
-    pub written: usize,
-    /// Blobs that were there already.
-    pub present: usize,
-    /// Blobs that the registry took from another of its repositories.
-    pub mounted: usize,
-    /// Size of the blobs whose bytes moved.
-    pub bytes: u64,
+impl Wanted {
+    /// What a tag names, under the same tag.
+    pub fn tag(tag: &Tag) -> Self {
+        Self { from: tag.clone().into(), tags: vec![tag.clone()] }
+    }
 }
 
 /// Copies what `from` names in `source` to `sink`, under `tag` where one is given.
 ///
 /// Nothing is visible under the tag before everything it needs is there. Whatever the sink has
-/// already is not moved again; where it has the very manifest under the very tag, two requests
-/// suffice.
+/// already is not moved again; where it has the very manifest under the very tag, two requests at
+/// the same time suffice.
 ///
 /// # Errors
 ///
@@ -109,56 +64,40 @@ pub async fn copy(
     tag: Option<&Tag>,
     options: &CopyOptions,
 ) -> Result<Report, Error> {
-    let root = discover::root(source, from, &options.platforms).await?;
-    if is_there(sink.as_ref(), &root, tag).await? {
-        options.tell(|| CopyEvent::Planned { blobs: 0, bytes: 0, manifests: 0 });
-        return Ok(Report::unchanged(&root));
-    }
-    let graph = discover::graph(source, sink, root, options).await?;
-    let plan = Plan::new(graph, tag.cloned(), options.nondistributable)?;
-    options.tell(|| CopyEvent::Planned {
-        blobs: plan.blobs().len(),
-        bytes: plan.bytes(),
-        manifests: plan.manifests().len(),
-    });
-    run::run(plan, source, sink, options).await
+    let wanted = Wanted { from: from.clone(), tags: tag.cloned().into_iter().collect() };
+    plan(source, &[wanted], sink, options).await?.run(source, sink, options).await
 }
 
-async fn is_there(sink: &dyn Sink, root: &Manifest, tag: Option<&Tag>) -> Result<bool, Error> {
-    let identifier = match tag {
-        Some(tag) => Identifier::Tag(tag.clone()),
-        None => Identifier::Digest(root.digest().clone()),
-    };
-    Ok(sink.resolve(&identifier).await?.as_ref() == Some(root.digest()))
-}
-
-impl CopyOptions {
-    fn tell(&self, event: impl FnOnce() -> CopyEvent) {
-        if let Some(events) = &self.events {
-            events(&event());
-        }
-    }
-}
-
-impl Default for CopyOptions {
-    fn default() -> Self {
-        Self { platforms: Vec::new(), jobs: 4, nondistributable: false, events: None }
-    }
-}
-
-impl fmt::Debug for CopyOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CopyOptions")
-            .field("platforms", &self.platforms)
-            .field("jobs", &self.jobs)
-            .field("nondistributable", &self.nondistributable)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Report {
-    fn unchanged(root: &Manifest) -> Self {
-        let root = root.descriptor().clone();
-        Self { root, manifests: 0, written: 0, present: 0, mounted: 0, bytes: 0 }
-    }
+/// Finds out what copying some images takes. Nothing is written.
+///
+/// Blobs and manifests that several images share are planned once, and what the sink has under
+/// its tag, or by its digest, is left out.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use registry_remote::{CopyOptions, Memory, Sink, Source, copy};
+/// # async fn all_releases(source: Arc<dyn Source>, sink: Arc<dyn Sink>)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let options = CopyOptions::default();
+/// let releases = copy::TagFilter { include: vec!["v*".parse()?], exclude: vec!["*-rc*".parse()?] };
+/// let wanted = releases.choose(source.as_ref()).await?;
+/// let plan = copy::plan(&source, &wanted, &sink, &options).await?;
+/// println!("{} manifests, {} blobs, {} bytes at most",
+///     plan.manifests().len(), plan.blobs().len(), plan.bytes());
+/// let report = plan.run(&source, &sink, &options).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// As [`copy()`]; [`Error::Unsupported`] where nothing is asked for, or where the source cannot
+/// list what is to go along.
+pub async fn plan(
+    source: &Arc<dyn Source>,
+    wanted: &[Wanted],
+    sink: &Arc<dyn Sink>,
+    options: &CopyOptions,
+) -> Result<Plan, Error> {
+    let found = discover::discover(source, wanted, sink, options).await?;
+    Plan::new(found, options.nondistributable)
 }

@@ -9,33 +9,62 @@ use crate::{Descriptor, Error, Manifest, media_type};
 /// Everything a copy will write: blobs in any order, then manifests in theirs.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    manifests: Vec<Manifest>,
+    roots: Vec<Root>,
+    nodes: Vec<Node>,
     blobs: Vec<Descriptor>,
-    tag: Option<Tag>,
 }
 
-/// The manifests that a root leads to. What the sink has already is not among them.
-#[derive(Debug)]
-pub(super) struct Graph {
-    pub(super) root: Digest,
-    pub(super) manifests: HashMap<Digest, Manifest>,
+/// Something that was asked for, or that goes along with it, and what becomes of its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Root {
+    /// The manifest.
+    pub descriptor: Descriptor,
+    /// The tags that will point at it.
+    pub tags: Vec<Tag>,
+    /// The tags that point at it already.
+    pub present: Vec<Tag>,
+    /// The tags that name something else and stay, as [`CopyOptions::no_clobber`] asks.
+    ///
+    /// [`CopyOptions::no_clobber`]: super::CopyOptions::no_clobber
+    pub skipped: Vec<Tag>,
+    /// Whether it will be written.
+    pub write: bool,
+    /// Whether it goes along with what was asked for: a referrer, or what a digest tag names.
+    pub companion: bool,
+}
+
+/// What was found by looking at both sides. What the sink has already has no node.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) roots: Vec<Root>,
+    pub(super) nodes: HashMap<Digest, Node>,
+}
+
+/// A manifest to write.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) manifest: Manifest,
+    /// Whether its blobs have to be written before it; otherwise all it lacks is a tag.
+    pub(super) whole: bool,
 }
 
 impl Plan {
-    /// Plans what a graph needs.
+    /// Plans what was found.
     ///
     /// # Errors
     ///
     /// [`Error::Manifest`] where two descriptors give one digest two sizes: one of them lies.
-    pub(super) fn new(
-        graph: Graph,
-        tag: Option<Tag>,
-        nondistributable: bool,
-    ) -> Result<Self, Error> {
-        let manifests = post_order(graph);
+    pub(super) fn new(found: Found, nondistributable: bool) -> Result<Self, Error> {
+        super::discover::check_names(&found.roots)?;
+        let Found { roots, nodes } = found;
+        if roots.is_empty() {
+            return Err(Error::Unsupported { what: "a copy of nothing".to_owned() });
+        }
+        let nodes = post_order(&roots, nodes);
         let mut sizes = HashMap::new();
         let mut planned = Vec::new();
-        for manifest in &manifests {
+        for Node { manifest, .. } in nodes.iter().filter(|node| node.whole) {
             for blob in blobs(manifest, nondistributable) {
                 match sizes.insert(blob.digest.clone(), blob.size) {
                     None => planned.push(blob.clone()),
@@ -44,27 +73,40 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { manifests, blobs: planned, tag })
+        Ok(Self { roots, nodes, blobs: planned })
     }
 
-    /// The blobs, each once, in the order of their first mention.
+    /// Everything that was asked for, in that order, then what goes along with it.
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
+    }
+
+    /// The blobs, each once, in the order of their first mention. The sink may turn out to have
+    /// some of them; see [`Plan::missing`].
     pub fn blobs(&self) -> &[Descriptor] {
         &self.blobs
     }
 
-    /// The manifests, each once, children before parents; the root is the last.
-    pub fn manifests(&self) -> &[Manifest] {
-        &self.manifests
+    /// The manifests, each once, children before parents; what was asked for comes last.
+    pub fn manifests(&self) -> impl ExactSizeIterator<Item = &Manifest> {
+        self.nodes.iter().map(|node| &node.manifest)
     }
 
-    /// What the copy is about.
-    pub fn root(&self) -> Option<&Manifest> {
-        self.manifests.last()
+    /// What the copy is about; of several images, the first.
+    pub fn root(&self) -> &Root {
+        // A plan of nothing is refused.
+        &self.roots[0]
     }
 
-    /// The tag that the root will have.
-    pub fn tag(&self) -> Option<&Tag> {
-        self.tag.as_ref()
+    /// The tags that a manifest will have.
+    pub fn tags<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a Tag> {
+        let roots = self.roots.iter().filter(move |root| root.descriptor.digest == *digest);
+        roots.flat_map(|root| &root.tags)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
     }
 
     /// The size of the blobs together, in bytes.
@@ -72,20 +114,41 @@ impl Plan {
         self.blobs.iter().fold(0, |sum, blob| sum.saturating_add(blob.size))
     }
 
-    /// The manifests in waves: what is in one wave needs nothing but earlier ones.
+    pub(super) fn retain_blobs(&mut self, is_missing: impl Fn(&Digest) -> bool) {
+        self.blobs.retain(|blob| is_missing(&blob.digest));
+    }
+
+    /// The manifests in waves: what is in one wave needs nothing but earlier ones, and what was
+    /// asked for is in the last one, after all that goes along with it.
     pub(super) fn waves(&self) -> Vec<Vec<Manifest>> {
         let mut heights: HashMap<&Digest, usize> = HashMap::new();
-        let mut waves: Vec<Vec<Manifest>> = Vec::new();
-        for manifest in &self.manifests {
+        let mut parents: HashSet<&Digest> = HashSet::new();
+        for manifest in self.manifests() {
             let below = manifest.children().filter_map(|child| heights.get(&child.digest));
             let height = below.max().map_or(0, |height| height + 1);
             heights.insert(manifest.digest(), height);
-            if waves.len() <= height {
-                waves.resize_with(height + 1, Vec::new);
-            }
-            waves[height].push(manifest.clone());
+            parents.extend(manifest.children().map(|child| &child.digest));
         }
+        let asked = self.roots.iter().filter(|root| !root.companion);
+        let mut last: HashSet<_> = asked.map(|root| &root.descriptor.digest).collect();
+        last.retain(|digest| !parents.contains(digest));
+        let mut waves: Vec<Vec<Manifest>> = Vec::new();
+        waves.resize_with(heights.values().max().map_or(0, |height| height + 2), Vec::new);
+        for manifest in self.manifests() {
+            let end = waves.len() - 1;
+            let wave =
+                if last.contains(manifest.digest()) { end } else { heights[manifest.digest()] };
+            waves[wave].push(manifest.clone());
+        }
+        waves.retain(|wave| !wave.is_empty());
         waves
+    }
+}
+
+impl Root {
+    pub(super) fn new(descriptor: Descriptor, companion: bool) -> Self {
+        let (tags, present, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        Self { descriptor, tags, present, skipped, write: false, companion }
     }
 }
 
@@ -104,20 +167,26 @@ fn two_sizes(manifest: &Manifest, blob: &Descriptor, size: u64) -> Error {
     }
 }
 
-/// A true post-order: reversing a pre-order breaks where two indexes share a child.
-fn post_order(mut graph: Graph) -> Vec<Manifest> {
-    let mut ordered = Vec::with_capacity(graph.manifests.len());
+/// A true post-order: reversing a pre-order breaks where two indexes share a child. What was asked
+/// for comes after what goes along with it.
+fn post_order(roots: &[Root], mut nodes: HashMap<Digest, Node>) -> Vec<Node> {
+    let mut ordered = Vec::with_capacity(nodes.len());
     let mut entered = HashSet::new();
-    let mut stack = vec![(graph.root, false)];
-    while let Some((digest, leaving)) = stack.pop() {
-        if leaving {
-            ordered.extend(graph.manifests.remove(&digest));
-        } else if entered.insert(digest.clone())
-            && let Some(manifest) = graph.manifests.get(&digest)
-        {
-            stack.push((digest, true));
-            let children: Vec<_> = manifest.children().collect();
-            stack.extend(children.into_iter().rev().map(|child| (child.digest.clone(), false)));
+    let (companions, asked): (Vec<_>, Vec<_>) = roots.iter().partition(|root| root.companion);
+    for root in companions.into_iter().chain(asked) {
+        let mut stack = vec![(root.descriptor.digest.clone(), false)];
+        while let Some((digest, leaving)) = stack.pop() {
+            if leaving {
+                ordered.extend(nodes.remove(&digest));
+            } else if !entered.contains(&digest)
+                && let Some(node) = nodes.get(&digest)
+            {
+                let children: Vec<_> = node.manifest.children().collect();
+                let below = children.into_iter().rev().map(|child| (child.digest.clone(), false));
+                stack.push((digest.clone(), true));
+                stack.extend(below);
+                entered.insert(digest);
+            }
         }
     }
     ordered

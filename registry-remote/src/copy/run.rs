@@ -6,64 +6,109 @@ use registry_name::Tag;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{CopyEvent, CopyOptions, Plan, Report, watch::Watched};
-use crate::{Descriptor, Error, Manifest, Sink, Source, Stored};
+use crate::{Descriptor, Error, Manifest, Sink, Source};
 
-pub(super) async fn run(
-    plan: Plan,
-    source: &Arc<dyn Source>,
-    sink: &Arc<dyn Sink>,
-    options: &CopyOptions,
-) -> Result<Report, Error> {
-    let Some(root) = plan.root().map(|root| root.descriptor().clone()) else {
-        return Err(Error::Unsupported { what: "a plan without a root".to_owned() });
-    };
-    let mut report = Report { root, manifests: 0, written: 0, present: 0, mounted: 0, bytes: 0 };
-    sink.begin(&plan).await?;
-    let source = Watched::new(Arc::clone(source), options.events.clone());
-    // The largest first: what starts last should be short.
-    let mut blobs = plan.blobs().to_vec();
-    blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
-    let put = |blob: Descriptor| {
-        let (source, sink) = (Arc::clone(&source), Arc::clone(sink));
-        async move { sink.put_blob(&blob, &source).await.map(|stored| (blob, stored)) }
-    };
-    for_each(blobs, options.jobs, put, |(blob, stored)| {
-        report.count(stored, blob.size);
-        options.tell(|| CopyEvent::Blob { blob, stored });
-    })
-    .await?;
-    for wave in plan.waves() {
-        let put = |manifest: Manifest| {
-            let (source, sink) = (Arc::clone(&source), Arc::clone(sink));
-            let is_root = *manifest.digest() == report.root.digest;
-            let tag = plan.tag().filter(|_| is_root).cloned();
+impl Plan {
+    /// Does what is planned.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the two sides meet. After an error the sink may hold blobs, and never a manifest
+    /// that misses some; the same is so where the future is dropped.
+    pub async fn run(
+        self,
+        source: &Arc<dyn Source>,
+        sink: &Arc<dyn Sink>,
+        options: &CopyOptions,
+    ) -> Result<Report, Error> {
+        let events = options.listener();
+        events.tell(|| CopyEvent::Planned {
+            blobs: self.blobs().len(),
+            bytes: self.bytes(),
+            manifests: self.manifests().len(),
+        });
+        for root in self.roots() {
+            for tag in root.skipped.iter().cloned() {
+                events.tell(|| CopyEvent::Skipped { tag, digest: root.descriptor.digest.clone() });
+            }
+        }
+        let mut report = Report::new(self.root().descriptor.clone(), self.roots().to_vec());
+        if self.is_empty() {
+            return Ok(report);
+        }
+        let source = Watched::new(source, options);
+        sink.begin(&self).await?;
+        self.put_blobs(&source, sink, options, &mut report).await?;
+        self.put_manifests(&source, sink, options, &mut report).await?;
+        sink.finish().await?;
+        Ok(report)
+    }
+
+    async fn put_blobs(
+        &self,
+        source: &Arc<dyn Source>,
+        sink: &Arc<dyn Sink>,
+        options: &CopyOptions,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let events = options.listener();
+        // The largest first: what starts last should be short.
+        let mut blobs = self.blobs().to_vec();
+        blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+        for blob in &blobs {
+            events.tell(|| CopyEvent::Queued { blob: blob.clone() });
+        }
+        let put = |blob: Descriptor| {
+            let (source, sink, events) = (Arc::clone(source), Arc::clone(sink), events.clone());
             async move {
-                put_manifest(sink.as_ref(), &manifest, tag.as_ref(), &source).await?;
-                Ok((manifest.descriptor().clone(), tag))
+                events.tell(|| CopyEvent::Started { blob: blob.clone() });
+                sink.put_blob(&blob, &source).await.map(|stored| (blob, stored))
             }
         };
-        let mut done = 0;
-        for_each(wave, options.jobs, put, |(manifest, tag)| {
-            done += 1;
-            options.tell(|| CopyEvent::Manifest { manifest, tag });
+        for_each(blobs, options.jobs, put, |(blob, stored)| {
+            report.count(stored, blob.size);
+            events.tell(|| CopyEvent::Blob { blob, stored });
         })
-        .await?;
-        report.manifests += done;
+        .await
     }
-    sink.finish().await?;
-    Ok(report)
+
+    async fn put_manifests(
+        &self,
+        source: &Arc<dyn Source>,
+        sink: &Arc<dyn Sink>,
+        options: &CopyOptions,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let events = options.listener();
+        for wave in self.waves() {
+            let put = |manifest: Manifest| {
+                let (source, sink) = (Arc::clone(source), Arc::clone(sink));
+                let tags: Vec<_> = self.tags(manifest.digest()).cloned().collect();
+                async move {
+                    put_manifest(sink.as_ref(), &manifest, &tags, &source).await?;
+                    Ok((manifest.descriptor().clone(), tags))
+                }
+            };
+            for_each(wave, options.jobs, put, |(manifest, tags)| {
+                report.manifests += 1;
+                events.tell(|| CopyEvent::Manifest { manifest, tags });
+            })
+            .await?;
+        }
+        Ok(())
+    }
 }
 
 /// Once more, where the sink finds out only now that it misses a blob which it said it had.
 async fn put_manifest(
     sink: &dyn Sink,
     manifest: &Manifest,
-    tag: Option<&Tag>,
+    tags: &[Tag],
     source: &Arc<dyn Source>,
 ) -> Result<(), Error> {
-    match sink.put_manifest(manifest, tag).await {
+    match sink.put_manifest(manifest, tags).await {
         Err(error) if error.is_blob_unknown() && sink.repair(manifest, source).await? => {
-            sink.put_manifest(manifest, tag).await
+            sink.put_manifest(manifest, tags).await
         }
         result => result,
     }
@@ -104,18 +149,5 @@ fn broken<R>(task: JoinError) -> Result<R, Error> {
     match task.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(_) => Err(Error::Unsupported { what: "the copy was cancelled".to_owned() }),
-    }
-}
-
-impl Report {
-    fn count(&mut self, stored: Stored, bytes: u64) {
-        match stored {
-            Stored::Written => {
-                self.written += 1;
-                self.bytes = self.bytes.saturating_add(bytes);
-            }
-            Stored::Present => self.present += 1,
-            Stored::Mounted => self.mounted += 1,
-        }
     }
 }

@@ -1,27 +1,37 @@
-//! A source that tells what is read from it.
+//! A source that tells what is read from it, and reads no faster than it may.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
-use registry_name::{Identifier, Repository};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use registry_name::{Digest, Identifier, Repository};
 
-use super::{CopyEvent, CopyListener};
+use super::{CopyEvent, CopyOptions, event::Listener, rate::Rate};
 use crate::{ByteStream, Descriptor, Error, Manifest, Source};
 
-/// The source itself where nobody listens.
+/// The source itself where nobody listens and nothing is limited.
 pub(super) struct Watched {
     source: Arc<dyn Source>,
-    events: CopyListener,
+    events: Listener,
+    rate: Option<Arc<Rate>>,
+    /// Blobs that were opened before.
+    opened: Mutex<HashSet<Digest>>,
 }
 
 impl Watched {
-    #[expect(clippy::new_ret_no_self, reason = "without a listener there is nothing to wrap")]
-    pub(super) fn new(source: Arc<dyn Source>, events: Option<CopyListener>) -> Arc<dyn Source> {
-        match events {
-            Some(events) => Arc::new(Self { source, events }),
-            None => source,
+    #[expect(clippy::new_ret_no_self, reason = "there may be nothing to wrap")]
+    pub(super) fn new(source: &Arc<dyn Source>, options: &CopyOptions) -> Arc<dyn Source> {
+        if options.events.is_none() && options.rate.is_none() {
+            return Arc::clone(source);
         }
+        let telling = options.events.as_ref().and_then(|events| source.watched(events));
+        let source = telling.unwrap_or_else(|| Arc::clone(source));
+        let rate = options.rate.map(|rate| Arc::new(Rate::new(rate)));
+        Arc::new(Self { source, events: options.listener(), rate, opened: Mutex::default() })
     }
 }
 
@@ -37,11 +47,27 @@ impl Source for Watched {
 
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         let stream = self.source.open_blob(descriptor, offset).await?;
-        let (blob, events) = (descriptor.digest.clone(), Arc::clone(&self.events));
-        events(&CopyEvent::Reading { blob: blob.clone(), offset });
-        Ok(Box::pin(stream.inspect(move |chunk| {
+        let (blob, events) = (descriptor.digest.clone(), self.events.clone());
+        if !self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.clone()) {
+            let blob = blob.clone();
+            events.tell(|| match offset {
+                0 => CopyEvent::Retried { blob },
+                offset => CopyEvent::Resumed { blob, offset },
+            });
+        }
+        events.tell(|| CopyEvent::Reading { blob: blob.clone(), offset });
+        let told = stream.inspect(move |chunk| {
             if let Ok(chunk) = chunk {
-                events(&CopyEvent::Moved { blob: blob.clone(), bytes: chunk.len() as u64 });
+                let bytes = chunk.len() as u64;
+                events.tell(|| CopyEvent::Moved { blob: blob.clone(), bytes });
+            }
+        });
+        let Some(rate) = self.rate.clone() else { return Ok(Box::pin(told)) };
+        Ok(Box::pin(told.and_then(move |chunk| {
+            let rate = Arc::clone(&rate);
+            async move {
+                rate.spend(chunk.len()).await;
+                Ok(chunk)
             }
         })))
     }

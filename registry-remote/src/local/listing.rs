@@ -1,11 +1,15 @@
 //! What an `index.json` lists, and how one of it is chosen.
 
-use std::{collections::BTreeSet, fmt, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+};
 
 use registry_name::{Digest, Reference, Tag};
 use serde::Deserialize;
 
-use crate::{Descriptor, Error};
+use crate::{Descriptor, Error, Source};
 
 /// The annotation of an entry that holds its tag
 /// ([image-spec, annotations](https://github.com/opencontainers/image-spec/blob/main/annotations.md)).
@@ -54,6 +58,32 @@ impl Listing {
     pub(crate) fn tags(&self) -> Vec<Tag> {
         let tags: BTreeSet<_> = self.entries.iter().filter_map(tag_of).collect();
         tags.into_iter().collect()
+    }
+
+    /// The listed manifests whose subject is `subject`, and what the tag that stands in for the
+    /// referrers API lists.
+    pub(crate) async fn referrers(
+        &self,
+        source: &dyn Source,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let mut found = BTreeMap::new();
+        let list = format!("{}-{}", subject.algorithm(), subject.hex());
+        for entry in self.matching(|entry| entry.is_manifest()) {
+            let manifest = source.manifest(&entry.digest.clone().into()).await?;
+            if let Some(referrer) = manifest.referrer_of(subject) {
+                found.insert(referrer.digest.clone(), referrer);
+            } else if ref_name(entry) == Some(&list) {
+                let listed = manifest.manifests().iter();
+                found.extend(listed.map(|entry| (entry.digest.clone(), entry.clone())));
+            }
+        }
+        let mut found: Vec<_> = found.into_values().collect();
+        found.retain(|found| {
+            artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type
+        });
+        Ok(found)
     }
 
     /// The entry that a digest names, if it is listed.

@@ -15,7 +15,7 @@ use super::{
     Remote,
     resume::{Answer, Progress, Start},
 };
-use crate::{Descriptor, Error, Mismatch};
+use crate::{CopyEvent, Descriptor, Error, Mismatch};
 
 /// How long to listen for a byte too many after the last one; what else ends a body of unknown
 /// length is not worth waiting for.
@@ -150,6 +150,8 @@ impl Blob {
                 Start::Restart(reason) => {
                     tracing::debug!(blob = %self.descriptor.digest, reason, "asking for all of it");
                     self.whole = true;
+                    let blob = || self.descriptor.digest.clone();
+                    self.remote.events.tell(|| CopyEvent::Retried { blob: blob() });
                     if !self.progress.may_restart() {
                         return Err(self.error(response.cut_short(reason)));
                     }
@@ -179,6 +181,8 @@ impl Blob {
         resumed.await.map_err(|error| self.error(error))?;
         let (at, of) = (self.progress.position(), self.descriptor.size);
         tracing::info!(blob = %self.descriptor.digest, at, of, "resuming");
+        let blob = || self.descriptor.digest.clone();
+        self.remote.events.tell(|| CopyEvent::Resumed { blob: blob(), offset: at });
         Ok(())
     }
 

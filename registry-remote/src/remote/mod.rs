@@ -22,7 +22,10 @@ pub use self::{
     referrers::Referrers,
     tags::{Repositories, Tags},
 };
-use crate::{ByteStream, Client, Descriptor, Error, Manifest, Sink, Source, Stored};
+use crate::{
+    ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Sink, Source, Stored,
+    copy::Listener,
+};
 
 /// A repository of a registry. Cheap to clone.
 ///
@@ -33,12 +36,13 @@ pub struct Remote {
     client: Client,
     repository: Repository,
     registry: Registry,
+    events: Listener,
 }
 
 impl Remote {
     pub(crate) fn new(client: Client, repository: Repository) -> Self {
         let registry = repository.registry();
-        Self { client, repository, registry }
+        Self { client, repository, registry, events: Listener::default() }
     }
 
     /// The repository that this is.
@@ -99,6 +103,22 @@ impl Source for Remote {
     fn repository(&self) -> Option<&Repository> {
         Some(&self.repository)
     }
+
+    fn watched(&self, events: &CopyListener) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(Self { events: Listener(Some(Arc::clone(events))), ..self.clone() }))
+    }
+
+    async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
+        self.tags().all().await.map(Some)
+    }
+
+    async fn referrers_of(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
+        self.referrers(subject, artifact_type).await.map(|found| Some(found.descriptors))
+    }
 }
 
 #[async_trait]
@@ -120,8 +140,23 @@ impl Sink for Remote {
         upload::put_blob(self, descriptor, source).await
     }
 
-    async fn put_manifest(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), Error> {
-        self.put_manifest_as(manifest, tag).await
+    async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
+        let Some((first, others)) = tags.split_first() else {
+            return self.put_manifest_as(manifest, None).await;
+        };
+        self.put_manifest_as(manifest, Some(first)).await?;
+        for tag in others {
+            self.put_manifest_as(manifest, Some(tag)).await?;
+        }
+        Ok(())
+    }
+
+    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {
+        upload::has_blob(self, descriptor).await
+    }
+
+    fn repository(&self) -> Option<&Repository> {
+        Some(&self.repository)
     }
 
     async fn repair(&self, manifest: &Manifest, source: &Arc<dyn Source>) -> Result<bool, Error> {

@@ -38,6 +38,12 @@ pub(super) async fn put_blob(
     upload.run(begin).await
 }
 
+/// Whether `remote` has a blob.
+pub(super) async fn has_blob(remote: &Remote, descriptor: &Descriptor) -> Result<bool, Error> {
+    let source: Arc<dyn Source> = Arc::new(remote.clone());
+    Upload { remote, descriptor, source: &source, unread: Arc::default() }.is_there().await
+}
+
 /// Sends the blobs of a manifest again that the registry does not have after all; where it claims
 /// to have every one of them, all.
 pub(super) async fn repair(

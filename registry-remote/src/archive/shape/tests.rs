@@ -15,8 +15,8 @@ fn layer(algorithm: Algorithm, size: u64) -> Descriptor {
 }
 
 fn shape(kind: ArchiveKind, root: &Manifest, blobs: &[Descriptor]) -> Result<Shape, Error> {
-    let manifests = [root.clone()];
-    Shape::new(kind, Parts { root, manifests: &manifests, blobs, tag: None }, None)
+    let parts = Parts { roots: vec![(root, Vec::new())], manifests: vec![root], blobs };
+    Shape::new(kind, &parts, None)
 }
 
 /// The archive, zeros where blobs go.

@@ -30,13 +30,20 @@ fn digest(text: &str) -> Digest {
 }
 
 fn plan(root: &Manifest, others: &[&Manifest]) -> Plan {
+    plan_of(root, others, false).unwrap()
+}
+
+fn plan_of(root: &Manifest, others: &[&Manifest], nondistributable: bool) -> Result<Plan, Error> {
+    let mut asked = Root::new(root.descriptor().clone(), false);
+    asked.write = true;
     let all = others.iter().copied().chain([root]);
-    let manifests = all.map(|manifest| (manifest.digest().clone(), manifest.clone())).collect();
-    Plan::new(Graph { root: root.digest().clone(), manifests }, None, false).unwrap()
+    let node = |manifest: &Manifest| Node { manifest: manifest.clone(), whole: true };
+    let nodes = all.map(|manifest| (manifest.digest().clone(), node(manifest))).collect();
+    Plan::new(Found { roots: vec![asked], nodes }, nondistributable)
 }
 
 fn position(plan: &Plan, manifest: &Manifest) -> usize {
-    plan.manifests().iter().position(|one| one.digest() == manifest.digest()).unwrap()
+    plan.manifests().position(|one| one.digest() == manifest.digest()).unwrap()
 }
 
 #[test]
@@ -49,11 +56,11 @@ fn p09_children_come_before_parents_also_where_two_indexes_share_a_child() {
     assert_eq!(plan.manifests().len(), 5);
     for parent in [&left, &right, &root] {
         for child in parent.children() {
-            let child = plan.manifests().iter().position(|one| *one.digest() == child.digest);
+            let child = plan.manifests().position(|one| *one.digest() == child.digest);
             assert!(child.unwrap() < position(&plan, parent));
         }
     }
-    assert_eq!(plan.root().unwrap().digest(), root.digest());
+    assert_eq!(plan.root().descriptor.digest, *root.digest());
 }
 
 #[test]
@@ -102,9 +109,7 @@ fn g08_layers_that_may_not_be_handed_on_stay_out_unless_asked_for() {
     let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]}}"#);
     let root = Manifest::new(text, None, "test").unwrap();
     for (nondistributable, blobs) in [(false, 1), (true, 2)] {
-        let manifests = HashMap::from([(root.digest().clone(), root.clone())]);
-        let graph = Graph { root: root.digest().clone(), manifests };
-        let plan = Plan::new(graph, None, nondistributable).unwrap();
+        let plan = plan_of(&root, &[], nondistributable).unwrap();
         assert_eq!(plan.blobs().len(), blobs);
     }
 }
@@ -124,8 +129,6 @@ fn i12_one_blob_of_two_sizes_is_refused_before_anything_moves() {
     let config = entry(media_type::OCI_CONFIG, &digest("config"));
     let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer},{other}]}}"#);
     let root = Manifest::new(text, None, "test").unwrap();
-    let manifests = HashMap::from([(root.digest().clone(), root.clone())]);
-    let graph = Graph { root: root.digest().clone(), manifests };
-    let error = Plan::new(graph, None, false).unwrap_err();
+    let error = plan_of(&root, &[], false).unwrap_err();
     assert!(error.to_string().contains("2 bytes here and 1 elsewhere"), "{error}");
 }

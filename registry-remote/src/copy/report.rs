@@ -1,0 +1,41 @@
+//! What a copy did.
+
+use super::plan::Root;
+use crate::{Descriptor, Stored};
+
+/// What a copy did.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// What arrived; of several images, the first that was asked for.
+    pub root: Descriptor,
+    /// Everything that was asked for, then what went along with it.
+    pub roots: Vec<Root>,
+    /// Manifests written; none where everything was there.
+    pub manifests: usize,
+    /// Blobs whose bytes moved.
+    pub written: usize,
+    /// Blobs that were there already.
+    pub present: usize,
+    /// Blobs that the registry took from another of its repositories.
+    pub mounted: usize,
+    /// Size of the blobs whose bytes moved.
+    pub bytes: u64,
+}
+
+impl Report {
+    pub(super) fn new(root: Descriptor, roots: Vec<Root>) -> Self {
+        Self { root, roots, manifests: 0, written: 0, present: 0, mounted: 0, bytes: 0 }
+    }
+
+    pub(super) fn count(&mut self, stored: Stored, bytes: u64) {
+        match stored {
+            Stored::Written => {
+                self.written += 1;
+                self.bytes = self.bytes.saturating_add(bytes);
+            }
+            Stored::Present => self.present += 1,
+            Stored::Mounted => self.mounted += 1,
+        }
+    }
+}
