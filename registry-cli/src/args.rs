@@ -1,8 +1,8 @@
 //! The command line.
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum, builder::RangedU64ValueParser};
 use registry_name::Registry;
-use registry_remote::Platform;
+use registry_remote::{Platform, copy::DEFAULT_JOBS};
 
 use crate::verbs::Command;
 
@@ -29,9 +29,9 @@ pub(crate) struct Global {
     pub(crate) platform: Vec<Platform>,
 
     /// How many blobs move at a time
-    #[arg(long, short, global = true, value_name = "N", default_value_t = 4)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) jobs: u16,
+    #[arg(long, short, global = true, value_name = "N", default_value_t = DEFAULT_JOBS)]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub(crate) jobs: usize,
 
     /// Speak plain HTTP to this registry, as is done unasked only to this machine
     #[arg(long, global = true, value_name = "HOST")]

@@ -5,6 +5,7 @@
 #[doc = include_str!("../../README.md")]
 struct WorkspaceReadme;
 
+mod along;
 mod args;
 mod console;
 mod exit;

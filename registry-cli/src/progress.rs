@@ -140,25 +140,26 @@ fn summary(report: &Report, elapsed: Duration) -> String {
     let mut parts = Vec::new();
     if report.written > 0 {
         let rate = size(rate(report.bytes, elapsed));
-        parts.push(format!("{} copied ({}, {rate}/s)", blobs(report.written), size(report.bytes)));
+        let written = count(report.written, "blob");
+        parts.push(format!("{written} copied ({}, {rate}/s)", size(report.bytes)));
     }
     if report.mounted > 0 {
-        parts.push(format!("{} mounted", blobs(report.mounted)));
+        parts.push(format!("{} mounted", count(report.mounted, "blob")));
     }
     if report.present > 0 {
-        parts.push(format!("{} already there", blobs(report.present)));
+        parts.push(format!("{} already there", count(report.present, "blob")));
     }
     match report.manifests {
         0 if parts.is_empty() => parts.push("everything was there already".to_owned()),
         0 => {}
-        1 => parts.push("1 manifest".to_owned()),
-        n => parts.push(format!("{n} manifests")),
+        n => parts.push(count(n, "manifest")),
     }
     format!("{} in {:.1} s", parts.join(", "), elapsed.as_secs_f64())
 }
 
-fn blobs(count: usize) -> String {
-    format!("{count} blob{}", if count == 1 { "" } else { "s" })
+/// `1 blob`, `2 blobs`
+pub(crate) fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Bytes a second.
@@ -168,7 +169,7 @@ fn rate(bytes: u64, elapsed: Duration) -> u64 {
 }
 
 /// `512 B`, `1.5 KiB`, `2.0 GiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

@@ -38,12 +38,7 @@ pub(crate) async fn source(session: &Session, from: &Endpoint) -> Result<From, F
             tag: image.tag().cloned(),
         }),
         Endpoint::Place(place) => {
-            let is_layout = match place.kind {
-                Kind::Layout => true,
-                Kind::ByContent => place.path.is_dir(),
-                Kind::OciArchive | Kind::DockerArchive => false,
-            };
-            let opened = if is_layout { layout(place).await } else { archive(place).await };
+            let opened = if is_layout(place) { layout(place).await } else { archive(place).await };
             opened.map_err(|error| advise(error, place))
         }
     }
@@ -68,8 +63,44 @@ pub(crate) fn sink(
                 Some(Name::Image(image)) => image.tag().cloned(),
                 Some(Name::Digest(_)) | None => found.tag.clone(),
             };
-            Ok(To { store: writer(place, from), tag, digest: None })
+            let image = match from {
+                Endpoint::Image(image) => tagged(image),
+                Endpoint::Place(_) => None,
+            };
+            Ok(To { store: writer(place, image), tag, digest: None })
         }
+    }
+}
+
+/// Opens all of what is read from, whatever it is called there.
+pub(crate) async fn whole(session: &Session, from: &Endpoint) -> Result<Arc<dyn Source>, Failure> {
+    let place = match from {
+        Endpoint::Image(image) => {
+            return Ok(Arc::new(session.client()?.remote(image.repository())));
+        }
+        Endpoint::Place(place) => place,
+    };
+    let opened: Result<Arc<dyn Source>, Error> = if is_layout(place) {
+        Layout::open(&place.path).await.map(|layout| Arc::new(layout) as _)
+    } else {
+        ArchiveSource::open(&place.path).await.map(|archive| Arc::new(archive) as _)
+    };
+    opened.map_err(|error| advise(error, place))
+}
+
+/// Opens what is written to, where every tag keeps its name.
+pub(crate) fn whole_sink(session: &Session, to: &Endpoint) -> Result<Arc<dyn Sink>, Failure> {
+    match to {
+        Endpoint::Image(image) => Ok(Arc::new(session.client()?.remote(image.repository()))),
+        Endpoint::Place(place) => Ok(writer(place, None)),
+    }
+}
+
+fn is_layout(place: &Place) -> bool {
+    match place.kind {
+        Kind::Layout => true,
+        Kind::ByContent => place.path.is_dir(),
+        Kind::OciArchive | Kind::DockerArchive => false,
     }
 }
 
@@ -93,15 +124,16 @@ async fn archive(place: &Place) -> Result<From, Error> {
     Ok(From::new(Arc::new(archive), which, tag))
 }
 
-fn writer(place: &Place, from: &Endpoint) -> Arc<dyn Sink> {
+/// `image` is the name that `docker load` will show where the place gives no other.
+fn writer(place: &Place, image: Option<Reference>) -> Arc<dyn Sink> {
     let kind = match place.kind {
         Kind::Layout | Kind::ByContent => return Arc::new(Layout::create(&place.path)),
         Kind::OciArchive => ArchiveKind::Oci,
         Kind::DockerArchive => ArchiveKind::Docker,
     };
-    let image = match (kind, &place.name, from) {
-        (ArchiveKind::Docker, Some(Name::Image(image)), _) => Some(image.clone()),
-        (ArchiveKind::Docker, _, Endpoint::Image(image)) => tagged(image),
+    let image = match (kind, &place.name) {
+        (ArchiveKind::Docker, Some(Name::Image(image))) => Some(image.clone()),
+        (ArchiveKind::Docker, _) => image,
         _ => None,
     };
     Arc::new(ArchiveWriter::new(&place.path, kind, image))

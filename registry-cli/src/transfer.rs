@@ -1,57 +1,92 @@
 //! Push, pull and copy: one way between two ends.
 
-use std::fmt;
+mod answer;
+
+use std::sync::Arc;
 
 use registry_name::Digest;
-use registry_remote::{CopyOptions, Report, Sink, Source, copy, select};
-use serde::Serialize;
+use registry_remote::{
+    CopyOptions, Plan, Sink, Source,
+    copy::{self, Wanted},
+    select,
+};
 
-use crate::{failure::Failure, place::Endpoint, progress::Progress, session::Session, stores};
-
-/// What was transferred. As text: where it is now, by digest.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Transferred {
-    image: String,
-    source: String,
-    destination: String,
-    media_type: String,
-    digest: Digest,
-    size: u64,
-    /// Manifests written.
-    manifests: usize,
-    blobs: Blobs,
-}
-
-#[derive(Debug, Serialize)]
-struct Blobs {
-    copied: usize,
-    present: usize,
-    mounted: usize,
-    /// Of the copied ones.
-    bytes: u64,
-}
+use self::answer::{Planned, Transferred};
+use crate::{
+    along::Along, args::Format, failure::Failure, place::Endpoint, progress::Progress,
+    session::Session, stores,
+};
 
 /// Copies what one end names to the other, and says where it is.
 pub(crate) async fn transfer(
     session: &Session,
     from: &Endpoint,
     to: &Endpoint,
+    along: &Along,
 ) -> Result<(), Failure> {
+    let progress = Progress::new(session.console.clone(), session.audience());
+    let mut options = CopyOptions::default();
+    options.platforms.clone_from(&session.global.platform);
+    options.jobs = session.global.jobs;
+    options.events = progress.listener();
+    along.apply(&mut options);
+    let Ends { source, sink, wanted } = ends(session, from, to, along).await?;
+    let plan = copy::plan(&source, &wanted, &sink, &options).await?;
+    if along.dry_run {
+        return foretell(session, plan, &source, &sink, &options).await;
+    }
+    let report = plan.run(&source, &sink, &options).await?;
+    progress.finish(&report);
+    for tag in report.roots.iter().flat_map(|root| &root.skipped) {
+        session.note(&format!("left alone: {tag}, which names something else there"));
+    }
+    let answer = Transferred::new(source.as_ref(), sink.as_ref(), report);
+    if answer.is_silent() && session.global.output == Format::Text {
+        return Ok(());
+    }
+    session.answer(&answer)
+}
+
+/// What is copied, from where to where.
+struct Ends {
+    source: Arc<dyn Source>,
+    sink: Arc<dyn Sink>,
+    wanted: Vec<Wanted>,
+}
+
+async fn ends(
+    session: &Session,
+    from: &Endpoint,
+    to: &Endpoint,
+    along: &Along,
+) -> Result<Ends, Failure> {
+    if along.all_tags {
+        let source = stores::whole(session, from).await?;
+        let sink = stores::whole_sink(session, to)?;
+        let wanted = along.filter().choose(source.as_ref()).await?;
+        return Ok(Ends { source, sink, wanted });
+    }
     let source = stores::source(session, from).await?;
     let sink = stores::sink(session, to, from, &source)?;
     if let Some(expected) = &sink.digest {
         expect(session, &source, expected).await?;
     }
-    let progress = Progress::new(session.console.clone(), session.audience());
-    let mut options = CopyOptions::default();
-    options.platforms.clone_from(&session.global.platform);
-    options.jobs = session.global.jobs.into();
-    options.events = progress.listener();
-    let (store, which) = (&source.store, &source.which);
-    let report = copy(store, which, &sink.store, sink.tag.as_ref(), &options).await?;
-    progress.finish(&report);
-    session.answer(&Transferred::new(store.as_ref(), sink.store.as_ref(), report))
+    let wanted = Wanted { from: source.which, tags: sink.tag.into_iter().collect() };
+    Ok(Ends { source: source.store, sink: sink.store, wanted: vec![wanted] })
+}
+
+/// Says what would be done.
+async fn foretell(
+    session: &Session,
+    plan: Plan,
+    source: &Arc<dyn Source>,
+    sink: &Arc<dyn Sink>,
+    options: &CopyOptions,
+) -> Result<(), Failure> {
+    let plan = plan.missing(sink, options.jobs).await?;
+    let planned = Planned::new(source.as_ref(), sink.as_ref(), &plan);
+    session.note(&planned.summary());
+    session.answer(&planned)
 }
 
 /// A destination that names a digest gets that content or none.
@@ -73,31 +108,4 @@ async fn expect(
         exit: crate::Exit::Integrity,
         hint: Some("leave the digest out of the destination to write what the source has".into()),
     })
-}
-
-impl Transferred {
-    fn new(source: &dyn Source, sink: &dyn Sink, report: Report) -> Self {
-        let destination = sink.location();
-        Self {
-            image: format!("{destination}@{}", report.root.digest),
-            source: source.location(),
-            destination,
-            media_type: report.root.media_type,
-            digest: report.root.digest,
-            size: report.root.size,
-            manifests: report.manifests,
-            blobs: Blobs {
-                copied: report.written,
-                present: report.present,
-                mounted: report.mounted,
-                bytes: report.bytes,
-            },
-        }
-    }
-}
-
-impl fmt::Display for Transferred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.image)
-    }
 }

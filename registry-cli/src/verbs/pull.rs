@@ -1,11 +1,6 @@
 //! `registry pull IMAGE PLACE`
 
-use crate::{
-    failure::Failure,
-    place::{Endpoint, Place},
-    session::Session,
-    transfer::transfer,
-};
+use crate::{along::Along, failure::Failure, place::Place, session::Session, transfer::transfer};
 
 /// Pull an image from a registry to this machine
 ///
@@ -17,12 +12,14 @@ pub(crate) struct Arguments {
     image: String,
     /// oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:IMAGE] or a path
     place: String,
+    #[command(flatten)]
+    along: Along,
 }
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let from = Endpoint::Image(self.image.parse()?);
-        let to = Endpoint::Place(Place::to_write(&self.place)?);
-        transfer(session, &from, &to).await
+        let from = self.along.image(&self.image)?;
+        let to = self.along.place(Place::to_write(&self.place)?)?;
+        transfer(session, &from, &to, &self.along).await
     }
 }

@@ -1,11 +1,6 @@
 //! `registry push PLACE IMAGE`
 
-use crate::{
-    failure::Failure,
-    place::{Endpoint, Place},
-    session::Session,
-    transfer::transfer,
-};
+use crate::{along::Along, failure::Failure, place::Place, session::Session, transfer::transfer};
 
 /// Push an image from this machine to a registry
 ///
@@ -17,12 +12,14 @@ pub(crate) struct Arguments {
     place: String,
     /// Where to: REPOSITORY[:TAG][@DIGEST]; with a digest, only that content is pushed
     image: String,
+    #[command(flatten)]
+    along: Along,
 }
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let from = Endpoint::Place(Place::to_read(&self.place)?);
-        let to = Endpoint::Image(self.image.parse()?);
-        transfer(session, &from, &to).await
+        let from = self.along.place(Place::to_read(&self.place)?)?;
+        let to = self.along.image(&self.image)?;
+        transfer(session, &from, &to, &self.along).await
     }
 }

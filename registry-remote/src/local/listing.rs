@@ -70,7 +70,7 @@ impl Listing {
     ) -> Result<Vec<Descriptor>, Error> {
         let mut found = BTreeMap::new();
         let list = format!("{}-{}", subject.algorithm(), subject.hex());
-        for entry in self.matching(|entry| entry.is_manifest()) {
+        for entry in self.matching(Descriptor::is_manifest) {
             let manifest = source.manifest(&entry.digest.clone().into()).await?;
             if let Some(referrer) = manifest.referrer_of(subject) {
                 found.insert(referrer.digest.clone(), referrer);
@@ -115,17 +115,20 @@ impl Listing {
         self.one(&found, || format!("image {}", image.familiar()), location)
     }
 
-    /// The entry that needs no name, since there is no other.
+    /// The entry that needs no name, since there is no other, or no other that has one: a
+    /// signature without a tag lies beside the image that it is about.
     pub(crate) fn only(&self, location: &str) -> Result<&Descriptor, Error> {
         let all = self.matching(|_| true);
-        if all.is_empty() {
-            return Err(Error::NotFound { location: location.to_owned(), what: "image".into() });
+        let named = self.matching(|entry| tag_of(entry).is_some());
+        match (all.as_slice(), named.as_slice()) {
+            ([only], _) | (_, [only]) => Ok(only),
+            ([], _) => Err(Error::NotFound { location: location.to_owned(), what: "image".into() }),
+            _ => {
+                let names = self.names();
+                let what = format!("{location} holds several images; name one of them: {names}");
+                Err(Error::Unsupported { what })
+            }
         }
-        if all.len() == 1 {
-            return Ok(all[0]);
-        }
-        let what = format!("{location} holds several images; name one of them: {}", self.names());
-        Err(Error::Unsupported { what })
     }
 
     /// Entries that differ in what they are, not only in what they are called.
