@@ -46,7 +46,11 @@ impl Session {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::new(self.transport()?);
+        let client = Client::builder()
+            .transport(self.transport()?)
+            .jobs(self.global.jobs)
+            .build()
+            .map_err(Failure::from)?;
         Ok(self.client.get_or_init(|| client))
     }
 

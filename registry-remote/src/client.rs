@@ -1,5 +1,7 @@
 //! One client a process, one remote a repository.
 
+mod builder;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -9,14 +11,23 @@ use std::{
 use registry_name::{Registry, Repository};
 use registry_transport::Transport;
 
-use crate::{Error, Remote, remote::Repositories};
+pub use self::builder::Builder as ClientBuilder;
+use crate::{CopyOptions, Error, Platform, Remote, remote::Repositories};
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and
 /// what was learnt about each registry.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
+    settings: Arc<Settings>,
     learnt: Arc<Mutex<HashMap<Registry, Learnt>>>,
+}
+
+/// What a caller decides once for everything.
+#[derive(Debug)]
+struct Settings {
+    jobs: usize,
+    platform: Platform,
 }
 
 /// What a registry turned out to do or not to do, for as long as the process lives.
@@ -28,12 +39,23 @@ pub(crate) struct Learnt {
     pub(crate) no_mount: bool,
     /// It answers `HEAD` of a manifest with an error, or with less than is needed.
     pub(crate) no_head: bool,
+    /// It sends a manifest whole although it is the one that the request knows of.
+    pub(crate) no_condition: bool,
 }
 
 impl Client {
+    /// A client with settings of its own.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
     /// A client over a transport, which decides on credentials, hosts, retries and deadlines.
     pub fn new(transport: Transport) -> Self {
-        Self { transport, learnt: Arc::default() }
+        Self::with(transport, Settings::default())
+    }
+
+    fn with(transport: Transport, settings: Settings) -> Self {
+        Self { transport, settings: Arc::new(settings), learnt: Arc::default() }
     }
 
     /// A client that asks every registry without credentials.
@@ -42,10 +64,7 @@ impl Client {
     ///
     /// Where the machine's TLS set-up cannot be used.
     pub fn anonymous() -> Result<Self, Error> {
-        let transport = Transport::builder()
-            .build()
-            .map_err(Error::registry(|| "set up the transport".to_owned()))?;
-        Ok(Self::new(transport))
+        Self::builder().build()
     }
 
     /// A repository of a registry, to read from and to write to.
@@ -57,6 +76,21 @@ impl Client {
     /// offer it to administrators only, or not at all).
     pub fn catalog(&self, registry: &Registry) -> Repositories {
         Repositories::new(self.clone(), registry.clone())
+    }
+
+    /// How many blobs move at a time.
+    pub fn jobs(&self) -> usize {
+        self.settings.jobs
+    }
+
+    /// What is taken of an index where nothing else is asked for.
+    pub fn platform(&self) -> &Platform {
+        &self.settings.platform
+    }
+
+    /// Options for a copy with this client's number of jobs.
+    pub fn copy_options(&self) -> CopyOptions {
+        CopyOptions { jobs: self.jobs(), ..CopyOptions::default() }
     }
 
     /// The transport underneath, for requests of your own.

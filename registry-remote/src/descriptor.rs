@@ -59,6 +59,11 @@ impl Descriptor {
         }
     }
 
+    /// A descriptor of bytes that nobody says the meaning of.
+    pub(crate) fn unknown(digest: Digest, size: u64) -> Self {
+        Self::new("application/octet-stream", digest, size)
+    }
+
     /// Whether the content is a manifest or an index, so has children of its own.
     pub fn is_manifest(&self) -> bool {
         media_type::is_manifest(&self.media_type)

@@ -121,6 +121,8 @@ pub enum Mismatch {
         /// What came, in bytes; where reading stopped for being too long, at least this.
         actual: u64,
     },
+    /// Something that cannot be uncompressed: why.
+    Encoding(String),
 }
 
 /// What a program decides on: its exit code, or whether to try elsewhere.
@@ -212,6 +214,7 @@ impl fmt::Display for Mismatch {
             Self::Size { expected, actual } => {
                 write!(f, "expected {expected} bytes, got {actual}")
             }
+            Self::Encoding(reason) => write!(f, "it cannot be uncompressed ({reason})"),
         }
     }
 }

@@ -127,6 +127,11 @@ impl Source for Layout {
     ) -> Result<Option<Vec<Descriptor>>, Error> {
         self.listing().await?.referrers(self, subject, artifact_type).await.map(Some)
     }
+
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let (directory, digest) = (Arc::clone(&self.directory), digest.clone());
+        blocking(move || directory.describe_blob(&digest)).await
+    }
 }
 
 #[async_trait]

@@ -5,6 +5,7 @@ mod client;
 pub mod copy;
 mod descriptor;
 mod error;
+mod image;
 mod layout;
 mod local;
 mod manifest;
@@ -18,10 +19,11 @@ pub mod verify;
 
 pub use self::{
     archive::{ArchiveKind, ArchiveSource, ArchiveWriter},
-    client::Client,
+    client::{Client, ClientBuilder},
     copy::{CopyEvent, CopyListener, CopyOptions, Plan, Report, copy},
     descriptor::Descriptor,
     error::{Error, ErrorKind, Mismatch},
+    image::{Entry, Fetched, Image, Index, Layer, Unpacked, Version, get},
     layout::Layout,
     manifest::Manifest,
     memory::Memory,

@@ -1,10 +1,13 @@
 //! A manifest: its exact bytes, and a view of what they say.
 
+mod schema1;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use registry_name::{Algorithm, Digest};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{Descriptor, Error, Mismatch, Platform, media_type, verify};
 
@@ -12,16 +15,20 @@ use crate::{Descriptor, Error, Mismatch, Platform, media_type, verify};
 ///
 /// The identity of a manifest is the digest of its bytes, so that an unknown field, the order of
 /// keys or a trailing newline travel with it.
+///
+/// Docker's schema 1 is carried, not understood: such a manifest has neither configuration nor
+/// layers here, only [`fs_layers`](Self::fs_layers).
 #[derive(Clone, Debug)]
 pub struct Manifest {
     bytes: Bytes,
     descriptor: Descriptor,
     document: Document,
+    fs_layers: Vec<Digest>,
 }
 
 /// The fields that a client acts on. Unknown ones stay in the bytes; a known one that is given
 /// twice is refused, since two readers could pick different ones.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
     schema_version: Option<u64>,
@@ -42,7 +49,7 @@ impl Manifest {
     /// # Errors
     ///
     /// [`Error::Manifest`] where the bytes are no manifest, or contradict themselves or their
-    /// carrier; [`Error::Unsupported`] for Docker's schema 1.
+    /// carrier, or are of a schema that is not known.
     pub fn new(
         bytes: impl Into<Bytes>,
         content_type: Option<&str>,
@@ -65,15 +72,11 @@ impl Manifest {
         what: &str,
     ) -> Result<Self, Error> {
         let bytes = bytes.into();
-        let actual = verify::digest(expected.algorithm(), &bytes);
-        if actual != *expected {
-            let mismatch = Mismatch::Digest { expected: expected.clone(), actual };
-            return Err(Error::Integrity { what: what.to_owned(), mismatch });
-        }
-        Self::of(bytes, content_type, actual, what)
+        let digest = check(&bytes, expected, what)?;
+        Self::of(bytes, content_type, digest, what)
     }
 
-    fn of(
+    pub(crate) fn of(
         bytes: Bytes,
         content_type: Option<&str>,
         digest: Digest,
@@ -81,25 +84,33 @@ impl Manifest {
     ) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Manifest { what: what.to_owned(), reason };
         let carrier = content_type.map(media_type::essence);
-        if carrier.as_deref().is_some_and(media_type::is_schema1) {
-            return Err(schema1(what));
-        }
         // An array would be read as the fields in their order.
         if bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(refuse("it is no JSON object".to_owned()));
         }
-        let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
+        let unreadable = |error| {
             let said = carrier.as_deref().unwrap_or("nothing");
             refuse(format!("it is declared as {said} and does not read as one ({error})"))
-        })?;
-        let media_type =
-            decide_type(&document, carrier.as_deref()).map_err(|found| match found {
-                Undecided::Schema1 => schema1(what),
-                Undecided::No(reason) => refuse(reason),
-            })?;
+        };
+        let document: Document = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let signed = || schema1::is_signed(&bytes);
+        let media_type = decide_type(&document, carrier.as_deref(), signed).map_err(refuse)?;
         let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
+        if media_type::is_schema1(&descriptor.media_type) {
+            let fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
+            return Ok(Self { bytes, descriptor, document: Document::default(), fs_layers });
+        }
         descriptor.artifact_type.clone_from(&document.artifact_type);
-        Ok(Self { bytes, descriptor, document })
+        Ok(Self { bytes, descriptor, document, fs_layers: Vec::new() })
+    }
+
+    /// Whether `digest` names these bytes. A signed manifest of Docker's schema 1 is also named by
+    /// what was signed, its bytes without the signatures.
+    pub fn is_named(&self, digest: &Digest) -> bool {
+        let exact = || verify::digest(digest.algorithm(), &self.bytes) == *digest;
+        *digest == self.descriptor.digest
+            || (digest.algorithm() != self.descriptor.digest.algorithm() && exact())
+            || (self.is_schema1() && schema1::is_signed_as(&self.bytes, digest))
     }
 
     /// The exact bytes.
@@ -125,6 +136,28 @@ impl Manifest {
     /// Whether this is an index.
     pub fn is_index(&self) -> bool {
         media_type::is_index(self.media_type())
+    }
+
+    /// Whether this is Docker's schema 1, which is carried and not understood.
+    pub fn is_schema1(&self) -> bool {
+        media_type::is_schema1(self.media_type())
+    }
+
+    /// The blobs of Docker's schema 1, each once; it does not say how long they are.
+    pub fn fs_layers(&self) -> &[Digest] {
+        &self.fs_layers
+    }
+
+    /// The same, where the [`fs_layers`](Self::fs_layers) are known with their sizes: they are
+    /// [`children`](Self::children) from then on.
+    pub(crate) fn with_blobs(mut self, blobs: Vec<Descriptor>) -> Self {
+        self.document.layers = Some(blobs);
+        self
+    }
+
+    /// Refuses what cannot be understood as an image or an index.
+    pub(crate) fn check_understood(&self, what: &str) -> Result<(), Error> {
+        if self.is_schema1() { Err(schema1(what)) } else { Ok(()) }
     }
 
     /// The configuration of an image.
@@ -187,15 +220,31 @@ impl Manifest {
     ///
     /// [`Error::Manifest`] where this is no index.
     pub fn with_entries(&self, keep: impl Fn(&Descriptor) -> bool) -> Result<Self, Error> {
-        let what = format!("index {}", self.digest());
-        let refuse = |reason: &str| Error::Manifest { what: what.clone(), reason: reason.into() };
-        let mut value: serde_json::Value = serde_json::from_slice(&self.bytes)
-            .map_err(|error| refuse(&format!("it is not JSON ({error})")))?;
-        let entries = value.get_mut("manifests").and_then(serde_json::Value::as_array_mut);
-        let entries = entries.ok_or_else(|| refuse("it has no entries"))?;
-        let mut kept = self.manifests().iter().map(keep);
-        entries.retain(|_| kept.next().unwrap_or(false));
-        Self::new(value.to_string(), Some(self.media_type()), &what)
+        let entries = self.raw_entries()?.into_iter().zip(self.manifests());
+        let kept: Vec<_> = entries.filter(|(_, entry)| keep(entry)).map(|(raw, _)| raw).collect();
+        self.with_raw_entries(&kept)
+    }
+
+    /// The exact text of the entries of an index.
+    pub(crate) fn raw_entries(&self) -> Result<Vec<Box<RawValue>>, Error> {
+        #[derive(Deserialize)]
+        struct Entries {
+            manifests: Vec<Box<RawValue>>,
+        }
+        let entries: Entries = serde_json::from_slice(&self.bytes)
+            .map_err(|error| self.unusable(format!("it has no entries ({error})")))?;
+        Ok(entries.manifests)
+    }
+
+    /// The same index with other entries.
+    pub(crate) fn with_raw_entries(&self, entries: &[Box<RawValue>]) -> Result<Self, Error> {
+        let unusable = |error| self.unusable(format!("it is not JSON ({error})"));
+        let mut fields: BTreeMap<String, Box<RawValue>> =
+            serde_json::from_slice(&self.bytes).map_err(unusable)?;
+        let list = serde_json::value::to_raw_value(entries).map_err(unusable)?;
+        fields.insert("manifests".to_owned(), list);
+        let text = serde_json::to_vec(&fields).map_err(unusable)?;
+        Self::new(text, Some(self.media_type()), &format!("index {}", self.digest()))
     }
 
     /// The image as [`oci_spec`] types, for reading: a view, not something to serialise.
@@ -219,40 +268,67 @@ impl Manifest {
     }
 
     fn refuse(&self, error: &oci_spec::OciSpecError) -> Error {
-        Error::Manifest {
-            what: format!("manifest {}", self.digest()),
-            reason: format!("it does not read as {} ({error})", self.media_type()),
-        }
+        self.unusable(format!("it does not read as {} ({error})", self.media_type()))
+    }
+
+    fn unusable(&self, reason: String) -> Error {
+        Error::Manifest { what: format!("manifest {}", self.digest()), reason }
     }
 }
 
-/// Why no media type could be decided.
-enum Undecided {
-    Schema1,
-    No(String),
+/// Compares a manifest with a digest that names it, and gives the digest of its exact bytes: another
+/// one where Docker's signed schema 1 is named by what was signed.
+pub(crate) fn check(bytes: &[u8], expected: &Digest, what: &str) -> Result<Digest, Error> {
+    let actual = verify::digest(expected.algorithm(), bytes);
+    if actual == *expected || schema1::is_signed_as(bytes, expected) {
+        return Ok(actual);
+    }
+    let mismatch = Mismatch::Digest { expected: expected.clone(), actual };
+    Err(Error::Integrity { what: what.to_owned(), mismatch })
 }
 
 /// Which type the bytes are of: what the carrier says, what the body says and what the body holds
 /// must not contradict each other; whoever is silent follows the others.
-fn decide_type(document: &Document, carrier: Option<&str>) -> Result<String, Undecided> {
-    let no = |reason: &str| Err(Undecided::No(reason.to_owned()));
+fn decide_type(
+    document: &Document,
+    carrier: Option<&str>,
+    signed: impl FnOnce() -> bool,
+) -> Result<String, String> {
+    let no = |reason: &str| Err(reason.to_owned());
     if document.errors.is_some() {
         return no("it is an error document");
     }
     let declared = document.media_type.as_deref();
-    if document.schema_version == Some(1) || declared.is_some_and(media_type::is_schema1) {
-        return Err(Undecided::Schema1);
+    let carrier = carrier.filter(|carrier| media_type::is_manifest(carrier));
+    let named = carrier.or(declared);
+    match document.schema_version {
+        Some(1) if named.is_none_or(media_type::is_schema1) => {
+            return Ok(match named {
+                Some(named) => named.to_owned(),
+                None if signed() => media_type::DOCKER_SCHEMA1_SIGNED.to_owned(),
+                None => media_type::DOCKER_SCHEMA1.to_owned(),
+            });
+        }
+        version @ (None | Some(2)) => {
+            if let Some(named) = named.filter(|named| media_type::is_schema1(named)) {
+                let version = version.map_or("missing".to_owned(), |version| version.to_string());
+                return Err(format!(
+                    "it is declared as {named} and its schemaVersion is {version}"
+                ));
+            }
+        }
+        Some(other) => {
+            return Err(format!("its schemaVersion is {other}, and only 2 is understood"));
+        }
     }
     let (image, index) = (document.layers.is_some(), document.manifests.is_some());
     if index && (image || document.config.is_some()) {
         return no("it has the fields of an image and of an index at once");
     }
-    let carrier = carrier.filter(|carrier| media_type::is_manifest(carrier));
     if let (Some(carrier), Some(declared)) = (carrier, declared)
         && carrier != declared
     {
-        let reason = format!("it travels as {carrier} and calls itself {declared}");
-        return Err(Undecided::No(reason));
+        return Err(format!("it travels as {carrier} and calls itself {declared}"));
     }
     let fallback = match (image, index) {
         (true, _) => Some(media_type::OCI_MANIFEST),
@@ -270,7 +346,7 @@ fn decide_type(document: &Document, carrier: Option<&str>) -> Result<String, Und
             no("it is declared as an image and has no config")
         }
         Some(known) if media_type::is_manifest(known) => Ok(known.to_owned()),
-        Some(unknown) => Err(Undecided::No(format!("its media type is {unknown}"))),
+        Some(unknown) => Err(format!("its media type is {unknown}")),
         None => no("it is neither an image nor an index"),
     }
 }
@@ -278,7 +354,7 @@ fn decide_type(document: &Document, carrier: Option<&str>) -> Result<String, Und
 fn schema1(what: &str) -> Error {
     Error::Unsupported {
         what: format!(
-            "{what} is in Docker's schema 1, which was withdrawn; push the image again with a current program"
+            "{what} is in Docker's schema 1, which was withdrawn: it can be copied as it is and not be read; push the image again with a current program"
         ),
     }
 }

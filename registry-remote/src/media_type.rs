@@ -18,17 +18,24 @@ pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker's manifest list, an index.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-/// Docker's schema 1, unsigned: recognised, not understood.
+/// Docker's schema 1, unsigned: carried, not understood.
 pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
-/// Docker's schema 1, signed: recognised, not understood.
+/// Docker's schema 1, signed: carried, not understood.
 pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-/// What a manifest request says it can take, the preferred first.
-pub const MANIFESTS: &[&str] = &[OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
+/// A layer of Docker's schemas, compressed with gzip.
+pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+/// The configuration of an artifact that has none, `{}`
+/// ([image-spec, empty descriptor](https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidance-for-an-empty-descriptor)).
+pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
-/// Whether content of this type lists children: an image manifest or an index.
+/// What a manifest request says it can take, the preferred first.
+pub const MANIFESTS: &[&str] =
+    &[OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1_SIGNED, DOCKER_SCHEMA1];
+
+/// Whether content of this type lists children: an image manifest or an index, of any schema.
 pub fn is_manifest(media_type: &str) -> bool {
-    is_image(media_type) || is_index(media_type)
+    is_image(media_type) || is_index(media_type) || is_schema1(media_type)
 }
 
 /// Whether content of this type is an index.
@@ -44,6 +51,11 @@ pub fn is_image(media_type: &str) -> bool {
 /// Whether content of this type is Docker's schema 1.
 pub fn is_schema1(media_type: &str) -> bool {
     matches!(media_type, DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED)
+}
+
+/// Whether content of this type is the configuration of an image that can be run.
+pub fn is_config(media_type: &str) -> bool {
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
 
 /// Whether a layer of this type is one that its registry may not hand on

@@ -124,6 +124,11 @@ impl Source for Memory {
         found.sort_by(|a, b| a.digest.cmp(&b.digest));
         Ok(Some(found))
     }
+
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let bytes = self.blob(digest).ok_or_else(|| Self::missing(format!("blob {digest}")))?;
+        Ok(Descriptor::unknown(digest.clone(), bytes.len() as u64))
+    }
 }
 
 #[async_trait]

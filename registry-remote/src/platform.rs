@@ -4,17 +4,25 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The platform of an index entry, as the image specification shapes it.
+/// Stands for anything, in a wish.
+const ANY: &str = "*";
+/// What both parts of a placeholder are.
+const UNKNOWN: &str = "unknown";
+
+/// The platform of an index entry, as the image specification shapes it, or a wish for one.
 ///
-/// As text: `os/architecture[/variant][:os.version]`, so `linux/arm64/v8` or
-/// `windows/amd64:10.0.17763.1234`.
+/// As text: `os/architecture[/variant][:os.version][+os.feature]`, so `linux/arm64/v8` or
+/// `windows/amd64:10.0.17763.1234+win32k`. A wish may have `*` for a part, as in `linux/*`; `local` is
+/// the platform of this machine. Names that other programs use for an architecture are translated:
+/// `x86_64`, `aarch64`, `armhf`.
 ///
 /// ```
 /// # use registry_remote::Platform;
-/// let wanted: Platform = "linux/arm64".parse()?;
-/// let offered: Platform = "linux/arm64/v8".parse()?;
+/// let wanted: Platform = "linux/arm".parse()?;
+/// let offered: Platform = "linux/arm/v7".parse()?;
 /// assert!(wanted.matches(&offered));
 /// assert!(!offered.matches(&wanted));
+/// assert!("linux/*".parse::<Platform>()?.matches(&offered));
 /// # Ok::<(), registry_remote::PlatformError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,7 +45,7 @@ pub struct Platform {
 /// A text that names no platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a platform: expected os/architecture[/variant][:os.version], as in linux/arm64/v8"
+    "{text:?} is not a platform: expected os/architecture[/variant][:os.version][+os.feature], as in linux/arm64/v8, linux/* or local"
 )]
 pub struct PlatformError {
     text: String,
@@ -54,23 +62,89 @@ impl Platform {
         Self { os: os.into(), architecture: architecture.into(), ..Self::default() }
     }
 
-    /// Whether an image that is for `offered` satisfies this request: what the request leaves
-    /// open may be anything, what it names must be equal, and features must be included.
+    /// The platform of this machine, as far as images are made for it: what is neither Windows nor
+    /// a BSD runs those for Linux.
+    pub fn local() -> Self {
+        let os = match std::env::consts::OS {
+            os @ ("windows" | "freebsd" | "netbsd" | "openbsd") => os,
+            _ => "linux",
+        };
+        let architecture = match std::env::consts::ARCH {
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+            "x86" => "386",
+            "loongarch64" => "loong64",
+            other => other,
+        };
+        let (architecture, variant) = translated(architecture);
+        let arm = if cfg!(target_feature = "v7") { "v7" } else { "v6" };
+        let variant = variant.or((architecture == "arm").then_some(arm)).map(str::to_owned);
+        Self { variant, ..Self::new(os, architecture) }
+    }
+
+    /// Whether an image that is for `offered` satisfies this wish: what the wish leaves open may be
+    /// anything, what it names must be equal, and features must be included. The variant that an
+    /// architecture has anyhow (`v8` of `arm64`, `v1` of `amd64`) may be named or not. A placeholder
+    /// satisfies none.
     pub fn matches(&self, offered: &Self) -> bool {
-        fn open_or_equal(wanted: Option<&String>, offered: Option<&String>) -> bool {
-            wanted.is_none() || wanted == offered
-        }
-        self.os == offered.os
-            && self.architecture == offered.architecture
-            && open_or_equal(self.variant.as_ref(), offered.variant.as_ref())
-            && open_or_equal(self.os_version.as_ref(), offered.os_version.as_ref())
+        let same = |wanted: &str, offered: &str| wanted == ANY || wanted == offered;
+        let variant = match self.variant.as_deref() {
+            None | Some(ANY) => true,
+            Some(_) => self.significant_variant() == offered.significant_variant(),
+        };
+        let version = self
+            .os_version
+            .as_deref()
+            .is_none_or(|wanted| wanted == ANY || offered.os_version.as_deref() == Some(wanted));
+        same(&self.os, &offered.os)
+            && same(&self.architecture, &offered.architecture)
+            && (!offered.is_unknown() || self.is_unknown())
+            && variant
+            && version
             && self.os_features.iter().all(|feature| offered.os_features.contains(feature))
+    }
+
+    /// Whether this may mean several platforms at once.
+    pub fn is_wildcard(&self) -> bool {
+        let optional = [self.variant.as_deref(), self.os_version.as_deref()];
+        self.os == ANY || self.architecture == ANY || optional.contains(&Some(ANY))
+    }
+
+    /// Whether what a configuration says of itself rules out that it is `wanted`. What it does not
+    /// say rules out nothing.
+    pub(crate) fn contradicts(&self, wanted: &Self) -> bool {
+        let silent = |part: &str| part == UNKNOWN;
+        let mut filled = self.clone();
+        if silent(&self.os) {
+            filled.os.clone_from(&wanted.os);
+        }
+        if silent(&self.architecture) {
+            filled.architecture.clone_from(&wanted.architecture);
+        }
+        if self.variant.is_none() {
+            filled.variant.clone_from(&wanted.variant);
+        }
+        if self.os_version.is_none() {
+            filled.os_version.clone_from(&wanted.os_version);
+        }
+        let without_features = Self { os_features: Vec::new(), ..wanted.clone() };
+        !without_features.matches(&filled)
+    }
+
+    /// The variant, unless it is the one that the architecture has anyhow
+    /// ([image-spec, platform variants](https://github.com/opencontainers/image-spec/blob/main/image-index.md#platform-variants)).
+    fn significant_variant(&self) -> Option<&str> {
+        let variant = self.variant.as_deref().filter(|variant| !variant.is_empty())?;
+        let number = variant.strip_prefix('v').unwrap_or(variant);
+        match (self.architecture.as_str(), number) {
+            ("arm64", "8") | ("amd64", "1") => None,
+            _ => Some(number),
+        }
     }
 
     /// Whether this is the placeholder that marks an entry which no machine runs, such as an
     /// attestation.
     pub fn is_unknown(&self) -> bool {
-        self.os == "unknown" && self.architecture == "unknown"
+        self.os == UNKNOWN && self.architecture == UNKNOWN
     }
 }
 
@@ -83,6 +157,9 @@ impl fmt::Display for Platform {
         if let Some(version) = &self.os_version {
             write!(f, ":{version}")?;
         }
+        for feature in &self.os_features {
+            write!(f, "+{feature}")?;
+        }
         Ok(())
     }
 }
@@ -91,90 +168,57 @@ impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Self, PlatformError> {
+        if text == "local" {
+            return Ok(Self::local());
+        }
         let refuse = || PlatformError { text: text.to_owned() };
-        let (path, os_version) = match text.split_once(':') {
+        let mut features = text.split('+').map(str::to_owned);
+        let rest = features.next().unwrap_or_default();
+        let os_features: Vec<_> = features.collect();
+        let (path, os_version) = match rest.split_once(':') {
             Some((path, version)) => (path, Some(version.to_owned())),
-            None => (text, None),
+            None => (rest.as_str(), None),
         };
-        let mut parts = path.split('/').map(str::to_owned);
+        let mut parts = path.split('/');
         let (Some(os), Some(architecture)) = (parts.next(), parts.next()) else {
             return Err(refuse());
         };
-        let variant = parts.next();
-        let filled = |part: &str| {
+        let (architecture, implied) = translated(architecture);
+        let variant = parts.next().or(implied).map(|variant| match variant {
+            "5" | "6" | "7" | "8" => format!("v{variant}"),
+            variant => variant.to_owned(),
+        });
+        let named = |part: &str| {
             !part.is_empty()
                 && part
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
         };
-        let given = [Some(&os), Some(&architecture), variant.as_ref(), os_version.as_ref()];
-        if parts.next().is_some() || !given.into_iter().flatten().all(|part| filled(part)) {
+        let may_be = |part: &str| part == ANY || named(part);
+        let sound = may_be(os)
+            && may_be(architecture)
+            && variant.as_deref().is_none_or(may_be)
+            && os_version.as_deref().is_none_or(may_be)
+            && os_features.iter().all(|feature| named(feature));
+        if parts.next().is_some() || !sound {
             return Err(refuse());
         }
-        Ok(Self { os, architecture, variant, os_version, os_features: Vec::new() })
+        let os = if os == "macos" { "darwin" } else { os };
+        Ok(Self { variant, os_version, os_features, ..Self::new(os, architecture) })
+    }
+}
+
+/// The image specification's name of an architecture, and the variant that is meant with it.
+fn translated(architecture: &str) -> (&str, Option<&'static str>) {
+    match architecture {
+        "x86_64" | "x86-64" => ("amd64", None),
+        "aarch64" => ("arm64", None),
+        "i386" | "i686" => ("386", None),
+        "armhf" => ("arm", Some("v7")),
+        "armel" => ("arm", Some("v6")),
+        other => (other, None),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn platform(text: &str) -> Platform {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn text_round_trips() {
-        for text in ["linux/amd64", "linux/arm/v7", "windows/amd64:10.0.17763.1234"] {
-            assert_eq!(platform(text).to_string(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_not_a_platform_is_refused() {
-        for text in
-            ["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/arm:1:2", "linux/a b"]
-        {
-            assert!(text.parse::<Platform>().is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_request_matches_what_is_at_least_as_precise() {
-        let rows = [
-            ("linux/amd64", "linux/amd64", true),
-            ("linux/amd64", "linux/arm64", false),
-            ("linux/arm", "linux/arm/v7", true),
-            ("linux/arm/v7", "linux/arm", false),
-            ("linux/arm/v6", "linux/arm/v7", false),
-            ("windows/amd64", "windows/amd64:10.0.1", true),
-            ("windows/amd64:10.0.2", "windows/amd64:10.0.1", false),
-            ("linux/amd64", "LinuX/amd64", false),
-        ];
-        for (wanted, offered, expected) in rows {
-            assert_eq!(
-                platform(wanted).matches(&platform(offered)),
-                expected,
-                "{wanted} {offered}"
-            );
-        }
-    }
-
-    #[test]
-    fn features_must_be_included() {
-        let with = |features: &[&str]| Platform {
-            os_features: features.iter().map(ToString::to_string).collect(),
-            ..Platform::linux_amd64()
-        };
-        assert!(with(&["a"]).matches(&with(&["b", "a"])));
-        assert!(!with(&["a", "b"]).matches(&with(&["a"])));
-    }
-
-    #[test]
-    fn the_dotted_fields_survive_json() {
-        let text = r#"{"os":"windows","architecture":"amd64","os.version":"10.0","os.features":["win32k"]}"#;
-        let platform: Platform = serde_json::from_str(text).unwrap();
-        assert_eq!(platform.os_version.as_deref(), Some("10.0"));
-        assert_eq!(serde_json::to_string(&platform).unwrap().len(), text.len());
-    }
-}
+mod tests;

@@ -1,28 +1,27 @@
 //! From an index to what is wanted of it.
 
-use registry_name::Identifier;
-use serde::Deserialize;
+use std::collections::HashSet;
 
-use crate::{Descriptor, Error, Manifest, Mismatch, Platform, Source, media_type, read_blob};
+use registry_name::Identifier;
+use serde_json::value::RawValue;
+
+use crate::{
+    Descriptor, Error, Manifest, Mismatch, Platform, Source,
+    image::{Config, MAX_CONFIG},
+    media_type, read_blob,
+};
 
 /// Indexes in indexes that are followed, at most: for a platform, and in a copy.
 pub(crate) const MAX_DEPTH: usize = 8;
-/// The largest configuration that is searched for a platform, bytes.
-const MAX_CONFIG: u64 = 4 << 20;
+/// Entries without a platform that are read to learn theirs, at most.
+const MAX_UNNAMED: usize = 32;
 
-/// What the configuration of an image says of where it runs
-/// ([image-spec, config](https://github.com/opencontainers/image-spec/blob/main/config.md)).
-#[derive(Default, Deserialize)]
-struct Config {
-    os: Option<String>,
-    architecture: Option<String>,
-    variant: Option<String>,
-    #[serde(rename = "os.version")]
-    os_version: Option<String>,
-}
-
-/// The image for a platform: the first entry of the index, or of an index within it, that matches.
-/// An image that stands alone is it too, unless its configuration names another platform.
+/// The image for a platform. An image that stands alone is it too, unless its configuration names
+/// another platform.
+///
+/// Of several entries that match, the first in the order of the index is taken; an index within an
+/// index comes after the entries that stand beside it. Images whose entries name no platform are
+/// asked last, by their configuration.
 ///
 /// # Errors
 ///
@@ -37,31 +36,48 @@ pub async fn image(
         return Ok(named);
     }
     let mut offered = Vec::new();
+    let mut unnamed = Vec::new();
+    let mut seen = HashSet::from([named.digest().clone()]);
     let mut level = vec![named];
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..=MAX_DEPTH {
         let mut nested = Vec::new();
         for index in &level {
-            if let Some(entry) = index.manifests().iter().find(|entry| is_for(entry, wanted)) {
-                let found = child(source, entry).await?;
-                if !found.is_index() {
-                    return Ok(found);
+            for entry in index.manifests() {
+                let is_index = media_type::is_index(&entry.media_type);
+                match &entry.platform {
+                    Some(platform) if wanted.matches(platform) && !is_index => {
+                        return child(source, entry).await;
+                    }
+                    Some(platform) if is_index && !wanted.matches(platform) => {}
+                    _ if is_index && seen.insert(entry.digest.clone()) => {
+                        nested.push(entry.clone());
+                    }
+                    None if media_type::is_image(&entry.media_type) => unnamed.push(entry.clone()),
+                    _ => {}
                 }
-                nested.push(found);
-                continue;
             }
             offered.extend(index.platforms());
-            for entry in index.manifests() {
-                if entry.platform.is_none() && media_type::is_index(&entry.media_type) {
-                    nested.push(child(source, entry).await?);
-                }
-            }
         }
-        level = nested;
+        level.clear();
+        for entry in &nested {
+            level.push(child(source, entry).await?);
+        }
+        if level.is_empty() {
+            break;
+        }
     }
-    Err(Error::NoPlatform { wanted: Box::new(wanted.clone()), offered })
+    for entry in unnamed.iter().take(MAX_UNNAMED) {
+        let image = child(source, entry).await?;
+        match platform_of(source, &image).await? {
+            Some(platform) if wanted.matches(&platform) => return Ok(image),
+            other => offered.extend(other),
+        }
+    }
+    Err(none(wanted, offered))
 }
 
-/// The index with only the entries for some platforms; all of them must be offered.
+/// The index with only the entries for some platforms, in its order and all of them; each platform
+/// must be offered. Matching entries of an index within it stand in that one's place.
 pub(crate) async fn entries(
     source: &dyn Source,
     index: Manifest,
@@ -71,13 +87,48 @@ pub(crate) async fn entries(
         check_alone(source, &index, wanted).await?;
         return Ok(index);
     }
-    for platform in wanted {
-        if !index.manifests().iter().any(|entry| is_for(entry, platform)) {
-            let offered = index.platforms();
-            return Err(Error::NoPlatform { wanted: Box::new(platform.clone()), offered });
+    let is_wanted = |offered: &Platform| wanted.iter().any(|wanted| wanted.matches(offered));
+    let mut kept: Vec<Box<RawValue>> = Vec::new();
+    let (mut found, mut offered) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::from([index.digest().clone()]);
+    // What is still to be looked at, the next on top.
+    let mut waiting = listed(&index, 0)?;
+    while let Some((depth, raw, entry)) = waiting.pop() {
+        let is_index = media_type::is_index(&entry.media_type);
+        match entry.platform {
+            Some(platform) if is_wanted(&platform) => {
+                kept.push(raw);
+                found.push(platform);
+            }
+            None if is_index && depth < MAX_DEPTH && seen.insert(entry.digest.clone()) => {
+                waiting.extend(listed(&child(source, &entry).await?, depth + 1)?);
+            }
+            other => offered.extend(other.filter(|platform| !platform.is_unknown())),
         }
     }
-    index.with_entries(|entry| wanted.iter().any(|platform| is_for(entry, platform)))
+    match wanted.iter().find(|wanted| !found.iter().any(|found| wanted.matches(found))) {
+        Some(missing) => {
+            found.extend(offered);
+            Err(none(missing, found))
+        }
+        None => index.with_raw_entries(&kept),
+    }
+}
+
+/// The entries of an index, the last one first, with their exact text.
+fn listed(
+    index: &Manifest,
+    depth: usize,
+) -> Result<Vec<(usize, Box<RawValue>, Descriptor)>, Error> {
+    let raw = index.raw_entries()?;
+    let entries = raw.into_iter().zip(index.manifests().iter().cloned());
+    Ok(entries.rev().map(|(raw, entry)| (depth, raw, entry)).collect())
+}
+
+fn none(wanted: &Platform, offered: Vec<Platform>) -> Error {
+    let mut seen = HashSet::new();
+    let offered = offered.into_iter().filter(|platform| seen.insert(platform.clone()));
+    Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: offered.collect() }
 }
 
 /// The manifest that an entry of an index describes, verified against the entry.
@@ -102,45 +153,23 @@ async fn check_alone(
     image: &Manifest,
     wanted: &[Platform],
 ) -> Result<(), Error> {
-    let types = [media_type::OCI_CONFIG, media_type::DOCKER_CONFIG];
-    let config = image.config().filter(|config| types.contains(&config.media_type.as_str()));
-    let Some(config) = config else { return Ok(()) };
-    let bytes = read_blob(source, config, MAX_CONFIG).await?;
-    // Whether a configuration makes sense is for whoever runs it to judge.
-    let said: Config = serde_json::from_slice(&bytes).unwrap_or_default();
+    image.check_understood(&format!("{} of {}", image.digest(), source.location()))?;
+    let Some(said) = platform_of(source, image).await? else { return Ok(()) };
     match wanted.iter().find(|wanted| said.contradicts(wanted)) {
-        Some(wanted) => Err(Error::NoPlatform {
-            wanted: Box::new(wanted.clone()),
-            offered: vec![said.platform()],
-        }),
+        Some(wanted) => Err(none(wanted, vec![said])),
         None => Ok(()),
     }
 }
 
-impl Config {
-    fn contradicts(&self, wanted: &Platform) -> bool {
-        let differs = |said: &Option<String>, wanted: Option<&String>| {
-            let said = said.as_ref().filter(|said| !said.is_empty());
-            said.zip(wanted).is_some_and(|(said, wanted)| said != wanted)
-        };
-        differs(&self.os, Some(&wanted.os))
-            || differs(&self.architecture, Some(&wanted.architecture))
-            || differs(&self.variant, wanted.variant.as_ref())
-            || differs(&self.os_version, wanted.os_version.as_ref())
-    }
-
-    fn platform(self) -> Platform {
-        let unknown = || "unknown".to_owned();
-        Platform {
-            os: self.os.unwrap_or_else(unknown),
-            architecture: self.architecture.unwrap_or_else(unknown),
-            variant: self.variant,
-            os_version: self.os_version,
-            os_features: Vec::new(),
-        }
-    }
-}
-
-fn is_for(entry: &Descriptor, wanted: &Platform) -> bool {
-    entry.platform.as_ref().is_some_and(|offered| wanted.matches(offered))
+/// What the configuration of an image says of where it runs, if it is one and says something.
+pub(crate) async fn platform_of(
+    source: &dyn Source,
+    image: &Manifest,
+) -> Result<Option<Platform>, Error> {
+    let config = image.config().filter(|config| media_type::is_config(&config.media_type));
+    let Some(config) = config else { return Ok(None) };
+    let bytes = read_blob(source, config, MAX_CONFIG).await?;
+    // Whether a configuration makes sense is for whoever runs it to judge.
+    let said: Config = serde_json::from_slice(&bytes).unwrap_or_default();
+    Ok(said.platform())
 }

@@ -32,6 +32,17 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// stream is final.
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error>;
 
+    /// The size of a blob that is known by its digest only, as a descriptor without a type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where it is not here; [`Error::Unsupported`] where this source cannot
+    /// tell.
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let what = format!("{} does not tell the size of blob {digest}", self.location());
+        Err(Error::Unsupported { what })
+    }
+
     /// The repository, if this is one: a registry can mount its blobs instead of taking them.
     fn repository(&self) -> Option<&Repository> {
         None

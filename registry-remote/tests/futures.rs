@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use registry_name::{Digest, Identifier, Tag};
 use registry_remote::{
-    ArchiveSource, ArchiveWriter, Blob, Client, CopyOptions, Descriptor, Layout, Manifest, Memory,
-    Plan, Platform, Referrers, Remote, Repositories, Sink, Source, Tags, copy, read_blob, select,
-    verified_blob,
+    ArchiveSource, ArchiveWriter, Blob, Client, CopyOptions, Descriptor, Fetched, Image, Index,
+    Layer, Layout, Manifest, Memory, Plan, Platform, Referrers, Remote, Repositories, Sink, Source,
+    Tags, Version, copy, get, read_blob, select, verified_blob,
 };
 
 fn assert_send<T: Send>(_: T) {}
@@ -21,7 +21,8 @@ fn every_public_future_is_send(
     (blob, manifest, plan): (&Descriptor, &Manifest, &Plan),
     (remote, platform): (&Remote, &Platform),
     (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
-    layout: &Layout,
+    (fetched, image, index, layer): (&Fetched, &Image, &Index, &Layer),
+    (version, layout): (&Version, &Layout),
 ) {
     let options = &CopyOptions::default();
     assert_send(copy::plan(source, &[], sink, options));
@@ -35,7 +36,23 @@ fn every_public_future_is_send(
     assert_send(verified_blob(source.as_ref(), blob));
     assert_send(read_blob(source.as_ref(), blob, 1));
 
+    assert_send(get(source, identifier));
+    assert_send(fetched.image(Some(platform)));
+    assert_send(Image::open(source, identifier, Some(platform)));
+    assert_send(image.config());
+    assert_send(image.to_oci_config());
+    assert_send(image.platform());
+    assert_send(image.diff_ids());
+    assert_send(image.layers());
+    assert_send(Index::open(source, identifier));
+    assert_send(index.image(Some(platform)));
+    assert_send(index.entry(blob));
+    assert_send(Layer::open(source, digest));
+    assert_send(layer.compressed());
+    assert_send(layer.uncompressed());
+
     assert_send(source.manifest(identifier));
+    assert_send(source.describe_blob(digest));
     assert_send(source.open_blob(blob, 0));
     assert_send(sink.resolve(identifier));
     assert_send(sink.begin(plan));
@@ -45,6 +62,9 @@ fn every_public_future_is_send(
     assert_send(sink.finish());
 
     assert_send(remote.blob(blob));
+    assert_send(remote.head_blob(digest));
+    assert_send(remote.get(identifier));
+    assert_send(remote.get_if_changed(identifier, version));
     assert_send(bytes.chunk());
     assert_send(remote.get_manifest(identifier));
     assert_send(remote.head_manifest(identifier));
@@ -67,6 +87,10 @@ fn every_public_future_is_send(
 #[test]
 fn what_is_passed_between_tasks_can_be() {
     assert_shareable::<Client>();
+    assert_shareable::<Fetched>();
+    assert_shareable::<Image>();
+    assert_shareable::<Index>();
+    assert_shareable::<Layer>();
     assert_shareable::<Remote>();
     assert_shareable::<Manifest>();
     assert_shareable::<Memory>();

@@ -208,6 +208,7 @@ fn check_image<'a>(parts: &Parts<'a>) -> Result<&'a Manifest, Error> {
         let what = format!("a docker archive holds one image, and these are {}", parts.roots.len());
         return Err(Error::Unsupported { what });
     };
+    root.check_understood(&format!("image {}", root.digest()))?;
     if root.is_index() {
         let offered: Vec<_> = root.platforms().iter().map(ToString::to_string).collect();
         let rest = if offered.is_empty() {

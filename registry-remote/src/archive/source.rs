@@ -188,6 +188,11 @@ impl Source for ArchiveSource {
     ) -> Result<Option<Vec<Descriptor>>, Error> {
         self.listing.referrers(self, subject, artifact_type).await.map(Some)
     }
+
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let range = self.find(digest).ok_or_else(|| self.missing(format!("blob {digest}")))?;
+        Ok(Descriptor::unknown(digest.clone(), range.end - range.start))
+    }
 }
 
 fn made(mut made: Synthesis) -> (Listing, Synthesis) {

@@ -15,7 +15,7 @@ use super::{
     parallel::in_order,
     plan::{Found, Node, Root},
 };
-use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, select};
+use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, media_type, select};
 
 /// Manifests of one copy, at most.
 const MAX_MANIFESTS: usize = 10_000;
@@ -73,6 +73,12 @@ pub(super) async fn look(
     let digest = manifest.digest();
     let by_digest = wanted.tags.is_empty();
     let is_home = is_stored && is_same_repository(source.as_ref(), sink.as_ref());
+    let there: Vec<_> = there
+        .into_iter()
+        .map(|there| {
+            there.map(|there| if manifest.is_named(&there) { digest.clone() } else { there })
+        })
+        .collect();
     let present = match there.contains(&Some(digest.clone())) {
         false if by_digest => sink.resolve(&digest.clone().into()).await?.as_ref() == Some(digest),
         known => known || is_home,
@@ -97,9 +103,14 @@ async fn root(
     platforms: &[Platform],
 ) -> Result<(Manifest, bool), Error> {
     let named = source.manifest(identifier).await?;
+    if named.is_schema1() && platforms.is_empty() {
+        return Ok((sized(source.as_ref(), named).await?, true));
+    }
     match platforms {
         [] => Ok((named, true)),
-        [one] => Ok((select::image(source.as_ref(), named, one).await?, true)),
+        [one] if !one.is_wildcard() => {
+            Ok((select::image(source.as_ref(), named, one).await?, true))
+        }
         several => {
             let digest = named.digest().clone();
             let narrowed = select::entries(source.as_ref(), named, several).await?;
@@ -193,11 +204,22 @@ async fn read(
     let Below { descriptor, present } = below;
     let identifier = Identifier::Digest(descriptor.digest.clone());
     let present = present || sink.resolve(&identifier).await?.is_some();
-    let is_index = crate::media_type::is_index(&descriptor.media_type);
+    let is_index = media_type::is_index(&descriptor.media_type);
     if present && !(searching && is_index) {
         return Ok(None);
     }
-    select::child(source.as_ref(), &descriptor).await.map(|manifest| Some((manifest, present)))
+    let child = select::child(source.as_ref(), &descriptor).await?;
+    Ok(Some((sized(source.as_ref(), child).await?, present)))
+}
+
+/// Docker's schema 1 does not say how long its blobs are; the source does.
+async fn sized(source: &dyn Source, manifest: Manifest) -> Result<Manifest, Error> {
+    let mut blobs = Vec::new();
+    for digest in manifest.fs_layers() {
+        let size = source.describe_blob(digest).await?.size;
+        blobs.push(Descriptor::new(media_type::DOCKER_LAYER, digest.clone(), size));
+    }
+    Ok(if blobs.is_empty() { manifest } else { manifest.with_blobs(blobs) })
 }
 
 impl Found {

@@ -25,7 +25,7 @@ pub const DEFAULT_JOBS: usize = 16;
 #[non_exhaustive]
 pub struct CopyOptions {
     /// Which entries of an index travel. None: the index as it is, whole. One: the image that
-    /// it names. Several: an index of those entries, which has a digest of its own. An image that
+    /// it names. Several, or one with a `*`: an index of those entries, which has a digest of its own. An image that
     /// stands alone travels unless its configuration names another platform.
     pub platforms: Vec<Platform>,
     /// How many blobs, or manifests, move at a time; at least one.

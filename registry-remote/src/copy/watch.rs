@@ -72,6 +72,10 @@ impl Source for Watched {
         })))
     }
 
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        self.source.describe_blob(digest).await
+    }
+
     fn repository(&self) -> Option<&Repository> {
         self.source.repository()
     }

@@ -126,6 +126,15 @@ impl Directory {
         if size == wanted.size { Ok(file) } else { Err(self.wrong_size(wanted, size)) }
     }
 
+    /// The size of a blob.
+    pub(super) fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let Some(file) = self.open(&blob_parts(digest))? else {
+            return Err(self.missing(format!("blob {digest}")));
+        };
+        let metadata = file.metadata().map_err(Error::local("read", self.blob_path(digest)))?;
+        Ok(Descriptor::unknown(digest.clone(), metadata.len()))
+    }
+
     /// Whether there is a blob of that digest and size. What it holds is judged when it is read.
     pub(super) fn has(&self, digest: &Digest, size: u64) -> bool {
         let metadata = fs::symlink_metadata(self.blob_path(digest));
@@ -255,7 +264,18 @@ impl Directory {
             }
             if next.is_manifest() {
                 match self.stored_manifest(&next.digest, Some(&next.media_type)) {
-                    Ok(Some(manifest)) => waiting.extend(manifest.children().cloned()),
+                    Ok(Some(manifest)) => {
+                        waiting.extend(manifest.children().cloned());
+                        let sized: Result<Vec<_>, _> = manifest
+                            .fs_layers()
+                            .iter()
+                            .map(|digest| self.describe_blob(digest))
+                            .collect();
+                        match sized {
+                            Ok(blobs) => waiting.extend(blobs),
+                            Err(_) => return false,
+                        }
+                    }
                     _ => return false,
                 }
             }

@@ -99,11 +99,56 @@ fn m11_sizes_are_whole_and_not_negative() {
 }
 
 #[test]
-fn m14_schema_1_is_named() {
-    let text = r#"{"schemaVersion":1,"fsLayers":[]}"#;
-    for said in [None, Some(media_type::DOCKER_SCHEMA1_SIGNED)] {
-        assert!(matches!(read(text, said), Err(Error::Unsupported { .. })));
+fn m14_schema_1_is_carried_and_not_understood() {
+    let layer = format!(r#"{{"blobSum":"sha256:{HEX}"}}"#);
+    let text = format!(r#"{{"schemaVersion":1,"fsLayers":[{layer},{layer}]}}"#);
+    for said in [None, Some("application/json"), Some(media_type::DOCKER_SCHEMA1)] {
+        let manifest = read(text.clone(), said).unwrap();
+        assert_eq!(manifest.media_type(), media_type::DOCKER_SCHEMA1);
+        assert_eq!(manifest.bytes(), text.as_bytes());
+        assert_eq!(manifest.fs_layers().len(), 1);
+        assert_eq!(manifest.children().count(), 0);
+        let refused = manifest.check_understood("a:b").unwrap_err().to_string();
+        assert!(refused.contains("Docker's schema 1"), "{refused}");
     }
+    assert!(reason(read(r#"{"schemaVersion":1}"#, None)).contains("fsLayers"));
+}
+
+#[test]
+fn m14_signed_schema_1_is_also_named_by_what_was_signed() {
+    let payload = "{\n   \"schemaVersion\": 1,\n   \"fsLayers\": []\n}";
+    let end = payload.len() - 2;
+    // {"formatLength":END,"formatTail":"Cn0"}
+    let protected = format!(r#"{{"formatLength":{end},"formatTail":"Cn0"}}"#);
+    let protected =
+        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, protected);
+    let text =
+        format!("{},\n   \"signatures\": [{{\"protected\":\"{protected}\"}}]\n}}", &payload[..end]);
+    let signed = verify::digest(Algorithm::Sha256, payload.as_bytes());
+    let exact = verify::digest(Algorithm::Sha256, text.as_bytes());
+    for named in [&signed, &exact] {
+        let manifest = Manifest::verified(text.clone(), None, named, "a:b").unwrap();
+        assert_eq!(manifest.media_type(), media_type::DOCKER_SCHEMA1_SIGNED);
+        assert_eq!(*manifest.digest(), exact);
+        assert!(manifest.is_named(named));
+    }
+    let other = verify::digest(Algorithm::Sha256, b"other");
+    assert!(matches!(
+        Manifest::verified(text.clone(), None, &other, "a:b"),
+        Err(Error::Integrity { .. })
+    ));
+    assert!(!read(text, None).unwrap().is_named(&other));
+}
+
+#[test]
+fn m14_an_unknown_schema_is_refused_as_that() {
+    let text = image("").replace(r#""schemaVersion":2"#, r#""schemaVersion":3"#);
+    assert!(reason(read(text, None)).contains("its schemaVersion is 3"));
+    let one = image("").replace(r#""schemaVersion":2"#, r#""schemaVersion":1"#);
+    let said = Some(media_type::OCI_MANIFEST);
+    assert!(reason(read(one, said)).contains("its schemaVersion is 1"));
+    let lie = read(image(""), Some(media_type::DOCKER_SCHEMA1_SIGNED));
+    assert!(reason(lie).contains("its schemaVersion is 2"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod delete;
 mod download;
+mod fetch;
 mod manifests;
 mod page;
 mod referrers;
@@ -61,6 +62,29 @@ impl Remote {
         crate::verified_blob(self, descriptor).await
     }
 
+    /// The size of a blob that is known by its digest only. The media type is unknown.
+    ///
+    /// Costs one `HEAD`; where the registry refuses that, or does not give a length, a `GET` whose
+    /// body is not read.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said; [`Error::Unsupported`] where it never says how long the blob is.
+    pub async fn head_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        let send = |method| {
+            let request = self.request(method, &format!("blobs/{digest}"), self.pull());
+            self.client.transport().send(request.expect(&[200]))
+        };
+        let mut size = send(Method::HEAD).await.ok().and_then(|head| head.content_length());
+        if size.is_none() {
+            let attempt = || format!("look up blob {digest} of {}", self.repository);
+            size = send(Method::GET).await.map_err(Error::registry(attempt))?.content_length();
+        }
+        let unknown = || format!("{} does not say how long blob {digest} is", self.repository);
+        let size = size.ok_or_else(|| Error::Unsupported { what: unknown() })?;
+        Ok(Descriptor::unknown(digest.clone(), size))
+    }
+
     /// A request to `/v2/<repository>/<route>`. Only validated names become part of a route.
     fn request(&self, method: Method, route: &str, scopes: Scopes) -> Request {
         let path = format!("/v2/{}/{route}", self.repository.path());
@@ -100,6 +124,10 @@ impl Source for Remote {
         Ok(Box::pin(Blob::open(self.clone(), descriptor.clone(), offset).await?.into_stream()))
     }
 
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        self.head_blob(digest).await
+    }
+
     fn repository(&self) -> Option<&Repository> {
         Some(&self.repository)
     }
@@ -128,8 +156,7 @@ impl Sink for Remote {
     }
 
     async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
-        let head = self.head_manifest(identifier).await?;
-        Ok(head.map(|descriptor| descriptor.digest))
+        self.probe(identifier).await
     }
 
     async fn put_blob(

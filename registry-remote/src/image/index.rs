@@ -1,0 +1,104 @@
+//! An index: images by platform, and whatever else it lists.
+
+use std::sync::Arc;
+
+use registry_name::Identifier;
+
+use super::{Image, Layer, get};
+use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, select};
+
+/// An index, or as Docker calls it a manifest list: it lists images by platform, and may list other
+/// indexes, artifacts and plain blobs.
+#[derive(Clone, Debug)]
+pub struct Index {
+    source: Arc<dyn Source>,
+    manifest: Manifest,
+    platform: Platform,
+}
+
+/// What an entry of an index turned out to be.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Entry {
+    /// An image, or an artifact.
+    Image(Image),
+    /// An index within the index.
+    Index(Index),
+    /// Docker's schema 1, which is carried and not understood.
+    Schema1(Manifest),
+    /// Content of any other type, which is read as a blob.
+    Blob(Layer),
+}
+
+impl Index {
+    /// The index that a tag or a digest names.
+    ///
+    /// # Errors
+    ///
+    /// As the source has them; [`Error::Manifest`] for what is no index.
+    pub async fn open(source: &Arc<dyn Source>, identifier: &Identifier) -> Result<Self, Error> {
+        get(source, identifier).await?.index()
+    }
+
+    /// The index of a manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Manifest`] for an image; [`Error::Unsupported`] for Docker's schema 1.
+    pub fn new(source: Arc<dyn Source>, manifest: Manifest) -> Result<Self, Error> {
+        let what = || format!("{} of {}", manifest.digest(), source.location());
+        manifest.check_understood(&what())?;
+        if !manifest.is_index() {
+            let reason = "it is an image, not an index".to_owned();
+            return Err(Error::Manifest { what: what(), reason });
+        }
+        Ok(Self { source, manifest, platform: Platform::linux_amd64() })
+    }
+
+    pub(super) fn by_default(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What it lists, as it lists it.
+    pub fn entries(&self) -> &[Descriptor] {
+        self.manifest.manifests()
+    }
+
+    /// The image for `platform`, or where that is `None` for the client's, through indexes within.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPlatform`] with what is offered.
+    pub async fn image(&self, platform: Option<&Platform>) -> Result<Image, Error> {
+        let wanted = platform.unwrap_or(&self.platform);
+        let image = select::image(self.source.as_ref(), self.manifest.clone(), wanted).await?;
+        Image::new(Arc::clone(&self.source), image)
+    }
+
+    /// What an entry describes: manifests are read and verified, a blob is not read yet.
+    ///
+    /// # Errors
+    ///
+    /// As the source has them; [`Error::Integrity`], [`Error::Manifest`] where the entry is not
+    /// what its descriptor says.
+    pub async fn entry(&self, entry: &Descriptor) -> Result<Entry, Error> {
+        let source = Arc::clone(&self.source);
+        if !entry.is_manifest() {
+            return Ok(Entry::Blob(Layer::new(source, entry.clone(), None)));
+        }
+        let manifest = select::child(self.source.as_ref(), entry).await?;
+        Ok(match manifest.media_type() {
+            kind if media_type::is_schema1(kind) => Entry::Schema1(manifest),
+            kind if media_type::is_index(kind) => {
+                Entry::Index(Self::new(source, manifest)?.by_default(self.platform.clone()))
+            }
+            _ => Entry::Image(Image::new(source, manifest)?),
+        })
+    }
+}

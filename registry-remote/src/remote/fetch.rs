@@ -1,0 +1,233 @@
+//! Reading manifests from a repository
+//! ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
+//! "Pulling manifests").
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    Method, StatusCode,
+    header::{CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH},
+};
+use registry_name::{Algorithm, Digest, Identifier};
+use registry_transport::{ErrorKind, MANIFEST_CAP, Response};
+
+use super::Remote;
+use crate::{Descriptor, Error, Fetched, Manifest, Version, manifest, media_type, verify};
+
+const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// The answer to a `GET`, its bytes verified.
+struct Answer {
+    bytes: Bytes,
+    digest: Digest,
+    content_type: Option<String>,
+    etag: Option<String>,
+}
+
+/// What a `HEAD` was good for.
+enum Head {
+    Found(Box<Descriptor>),
+    Missing,
+    /// This registry does not answer HEAD, or leaves out what is needed.
+    Unusable,
+    /// An error without a reason.
+    Refused,
+}
+
+impl Remote {
+    /// What a tag or a digest names: its bytes, verified and not interpreted, whatever they are.
+    ///
+    /// Verified means: against the digest that was asked for, or, by tag, against the digest that
+    /// the registry announces.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said; [`Error::Integrity`] for other bytes.
+    pub async fn get(&self, identifier: &Identifier) -> Result<Fetched, Error> {
+        let answer = self.fetch(identifier, None).await?;
+        let answer = answer.ok_or_else(|| self.unasked(identifier))?;
+        Ok(self.fetched(identifier, answer))
+    }
+
+    /// What a tag names, unless it still is what it was: for whoever looks again and again.
+    ///
+    /// Asks with `If-None-Match` (RFC 9110, section 13.1.2). A registry that sends the whole in
+    /// spite of that is asked with `HEAD` from then on, and only for what did change with `GET`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_if_changed(
+        &self,
+        identifier: &Identifier,
+        previous: &Version,
+    ) -> Result<Option<Fetched>, Error> {
+        if self.client.learnt(&self.registry).no_condition {
+            let found = self.head_manifest(identifier).await?;
+            if found.is_some_and(|found| found.digest == previous.digest) {
+                return Ok(None);
+            }
+        }
+        let condition = previous.condition();
+        let Some(answer) = self.fetch(identifier, Some(&condition)).await? else {
+            return Ok(None);
+        };
+        let fetched = self.fetched(identifier, answer);
+        if fetched.descriptor().digest != previous.digest {
+            return Ok(Some(fetched));
+        }
+        self.client.learn(&self.registry, |learnt| learnt.no_condition = true);
+        Ok(None)
+    }
+
+    /// The manifest that a tag or a digest names, verified as by [`get`](Self::get), and read.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said; [`Error::Integrity`] for other bytes; [`Error::Manifest`] for
+    /// what is no manifest.
+    pub async fn get_manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        self.get(identifier).await?.manifest()
+    }
+
+    /// What a tag or a digest names, without its bytes; `None` where it does not exist. By tag
+    /// the digest is the registry's word.
+    ///
+    /// Costs one `HEAD`; where the registry refuses that or leaves something out, a `GET`, which
+    /// also has the word on what does not exist.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said, other than that it does not exist.
+    pub async fn head_manifest(
+        &self,
+        identifier: &Identifier,
+    ) -> Result<Option<Descriptor>, Error> {
+        let no_head = self.client.learnt(&self.registry).no_head;
+        let head = if no_head { Head::Refused } else { self.head(identifier).await? };
+        if let Head::Found(descriptor) = head {
+            return Ok(Some(*descriptor));
+        }
+        match self.get(identifier).await {
+            Ok(found) => {
+                if !matches!(head, Head::Refused) {
+                    self.client.learn(&self.registry, |learnt| learnt.no_head = true);
+                }
+                Ok(Some(found.descriptor().clone()))
+            }
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The digest of what is named, where a `HEAD` that says there is nothing can be believed:
+    /// the worst that comes of it is work that was not needed.
+    pub(super) async fn probe(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
+        if !self.client.learnt(&self.registry).no_head {
+            match self.head(identifier).await? {
+                Head::Found(descriptor) => return Ok(Some(descriptor.digest)),
+                Head::Missing => return Ok(None),
+                Head::Unusable => self.client.learn(&self.registry, |learnt| learnt.no_head = true),
+                Head::Refused => {}
+            }
+        }
+        match self.get(identifier).await {
+            Ok(found) => Ok(Some(found.descriptor().digest.clone())),
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None`: it is what the condition says.
+    async fn fetch(
+        &self,
+        identifier: &Identifier,
+        condition: Option<&str>,
+    ) -> Result<Option<Answer>, Error> {
+        let what = self.name(identifier);
+        let attempt = || format!("pull the manifest of {what}");
+        let mut request = self
+            .request(Method::GET, &format!("manifests/{identifier}"), self.pull())
+            .accept(media_type::MANIFESTS)
+            .expect(&[200]);
+        if let Some(condition) = condition {
+            request = request.header(IF_NONE_MATCH, condition).expect(&[200, 304]);
+        }
+        let mut response =
+            self.client.transport().send(request).await.map_err(Error::registry(attempt))?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let content_type = response.header(CONTENT_TYPE).map(str::to_owned);
+        let etag = response.header(ETAG).map(str::to_owned);
+        let announced = announced(&response);
+        let bytes = response.bytes(MANIFEST_CAP).await.map_err(Error::registry(attempt))?;
+        let mut digest = None;
+        // Of two digests of one algorithm the one that was asked for decides.
+        let asked = identifier.digest();
+        let other = |told: &Digest| asked.is_none_or(|asked| asked.algorithm() != told.algorithm());
+        let told = announced.filter(other);
+        for expected in asked.into_iter().chain(&told) {
+            let checked = manifest::check(&bytes, expected, &what)?;
+            digest.get_or_insert(checked);
+        }
+        let digest = digest.unwrap_or_else(|| verify::digest(Algorithm::Sha256, &bytes));
+        Ok(Some(Answer { bytes, digest, content_type, etag }))
+    }
+
+    fn fetched(&self, identifier: &Identifier, answer: Answer) -> Fetched {
+        let source = Arc::new(self.clone());
+        Fetched::new(source, self.name(identifier), answer.bytes, answer.digest)
+            .of_type(answer.content_type)
+            .with_etag(answer.etag)
+            .by_default(self.client.platform().clone())
+    }
+
+    fn unasked(&self, identifier: &Identifier) -> Error {
+        let what =
+            format!("{} was answered with 304, which was not asked for", self.name(identifier));
+        Error::Unsupported { what }
+    }
+
+    async fn head(&self, identifier: &Identifier) -> Result<Head, Error> {
+        let request = self
+            .request(Method::HEAD, &format!("manifests/{identifier}"), self.pull())
+            .accept(media_type::MANIFESTS)
+            .expect(&[200]);
+        let attempt = || format!("look up {}", self.name(identifier));
+        let response = match self.client.transport().send(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                return match error.kind() {
+                    ErrorKind::NotFound => Ok(Head::Missing),
+                    ErrorKind::Unsupported => Ok(Head::Unusable),
+                    ErrorKind::RateLimited => Err(Error::registry(attempt)(error)),
+                    // The transport asked again for the reason, and was refused again.
+                    _ if error.method() == Some(&Method::GET) => {
+                        Err(Error::registry(attempt)(error))
+                    }
+                    // A HEAD has no body to say why; the GET that follows has.
+                    _ if error.status().is_some() => Ok(Head::Refused),
+                    _ => Err(Error::registry(attempt)(error)),
+                };
+            }
+        };
+        let digest = match identifier {
+            Identifier::Digest(digest) => Some(digest.clone()),
+            Identifier::Tag(_) => announced(&response),
+        };
+        let media_type = response.header(CONTENT_TYPE).map(media_type::essence);
+        Ok(match (digest, response.content_length(), media_type) {
+            (Some(digest), Some(size), Some(media_type)) if size > 0 => {
+                Head::Found(Box::new(Descriptor::new(media_type, digest, size)))
+            }
+            _ => Head::Unusable,
+        })
+    }
+}
+
+/// The digest that the registry announces; absent where it is empty or of an unknown kind.
+pub(super) fn announced(response: &Response) -> Option<Digest> {
+    response.header(DIGEST)?.parse().ok()
+}
