@@ -43,6 +43,7 @@ fn steps() -> Vec<Step> {
         ("documentation", doc),
         ("the name alone, with serde", split("check -p registry-name --features serde")),
         ("the transport without TLS", split("check -p registry-transport --no-default-features")),
+        ("what the transport is built of", split("xtask crates")),
         ("the library without TLS", split("check -p registry-remote --no-default-features")),
         ("the command without features", split("check -p registry-cli --no-default-features")),
         // As the README says.

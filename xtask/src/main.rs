@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod crates;
 mod demo;
 mod peers;
 mod run;
@@ -27,6 +28,8 @@ enum Chore {
     Demo,
     /// Everything that continuous integration runs, in its order
     Ci,
+    /// Count the crates that registry-transport is built of, and keep them below a limit
+    Crates,
     /// Measure against programs of others, on this machine and in one run
     Bench(bench::Arguments),
     /// Install the programs of others that tests compare with, into target/peers
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         }
         Some(Chore::Demo) => demo::run(),
         Some(Chore::Ci) => ci::run(),
+        Some(Chore::Crates) => crates::run(),
         Some(Chore::Bench(arguments)) => bench::run(&arguments),
         Some(Chore::Peers) => {
             peers::run();
