@@ -27,7 +27,7 @@ pub(crate) async fn authorize(session: &mut Session<'_>) -> Result<Response, Err
         if session.is_at_home() && !wanted {
             Arc::clone(&session.scheme).authorize(session).await?;
         }
-        let response = send(session).await?;
+        let response = attempt(session).await?;
         let refused = response.status() == StatusCode::UNAUTHORIZED && !wanted;
         if !response.is_from_home() {
             return if refused {
@@ -58,7 +58,8 @@ pub(crate) async fn authorize(session: &mut Session<'_>) -> Result<Response, Err
     }
 }
 
-async fn send(session: &Session<'_>) -> Result<Response, Error> {
+/// Sends a request once, as it is dressed, and follows its redirects.
+pub(crate) async fn attempt(session: &Session<'_>) -> Result<Response, Error> {
     let request = session.request;
     let redirect = |status: &u16| (300..400).contains(status);
     let outgoing = Outgoing {

@@ -329,3 +329,21 @@ pub(crate) fn describe_status(
     }
     what
 }
+
+pub(crate) fn kind_of_status(status: StatusCode, class: Class) -> ErrorKind {
+    if class == Class::Throttled && status.as_u16() != 503 {
+        return ErrorKind::RateLimited;
+    }
+    match status.as_u16() {
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Denied,
+        404 | 410 => ErrorKind::NotFound,
+        405 | 501 => ErrorKind::Unsupported,
+        409 | 412 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        416 => ErrorKind::Range,
+        400 | 402 | 406 | 411 | 414 | 415 | 422 | 428 | 431 | 451 => ErrorKind::Rejected,
+        408 | 421 | 425 | 499 | 500..=599 => ErrorKind::Unavailable,
+        _ => ErrorKind::UnexpectedStatus,
+    }
+}

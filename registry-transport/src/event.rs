@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::notice::Warning;
 use crate::redact::RedactedUrl;
 
 /// Something that happened on the way to an answer. Nothing in it is secret.
@@ -43,6 +44,8 @@ pub enum Event<'a> {
         /// What the token is for.
         scopes: &'a str,
     },
+    /// A registry warns, for the first time in these words.
+    Warning(&'a Warning),
     /// A redirect is followed.
     Redirected {
         /// From here

@@ -1,5 +1,6 @@
 //! Redirects, followed by hand: each hop is judged before it is taken, and secrets stay at home.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use http::header::{
@@ -7,9 +8,11 @@ use http::header::{
     HeaderValue, IF_MATCH, IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT,
 };
 use http::{Method, StatusCode};
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::body::Body;
+use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Tally};
 use crate::origin::{Home, Origin, Refusal, Verdict, judge, locate};
@@ -17,7 +20,7 @@ use crate::redact::RedactedUrl;
 use crate::response::{Context, Response};
 use crate::retry::{Class, class_of_transport};
 use crate::service::{
-    HttpError, HttpErrorKind, HttpRequest, HttpResponse, RequestBody, Route, State,
+    HttpError, HttpErrorKind, HttpRequest, HttpResponse, Progress, RequestBody, Route, State, log,
 };
 use crate::transport::Inner;
 
@@ -130,7 +133,9 @@ fn dress(inner: &Inner, outgoing: &Outgoing<'_>, at_home: bool) -> HeaderMap {
             headers.append(name.clone(), value.clone());
         }
     }
-    headers.insert(USER_AGENT, inner.user_agent.clone());
+    if !inner.finished {
+        headers.insert(USER_AGENT, inner.user_agent.clone());
+    }
     // A transfer that somebody else compressed has neither the length nor the digest that was announced.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let carries = matches!(*outgoing.method, Method::POST | Method::PUT | Method::PATCH);
@@ -162,11 +167,45 @@ async fn call(
     };
     Tally::add(&inner.tally.requests, 1);
     Tally::add(&inner.tally.bytes_sent, size);
-    tracing::debug!(%method, url = %RedactedUrl::from(url), "request");
+    if !inner.finished {
+        log::request(&request);
+    }
+    let span = tracing::debug_span!("http", %method, url = %RedactedUrl::from(url));
+    let answer = inner.service.call(request).instrument(span);
+    let answer = head(&inner.deadlines, size, &progress, answer).await;
+    let mut answer = match answer.map_err(|what| Error::new(ErrorKind::Timeout, what)) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return Err(no_answer(error, method, url)),
+        Err(late) => return Err(late.with_request(method, url).with_class(Class::Ambiguous)),
+    };
+    if !inner.finished {
+        answer = log::answer(url, answer);
+    }
+    let host = url.host_str().unwrap_or_default();
+    for warning in inner.warnings.note(host, &answer.headers) {
+        tracing::warn!(host, text = warning.text, "the registry warns");
+        inner.listeners.tell(&Event::Warning(&warning));
+    }
+    let HttpResponse { status, headers, body } = answer;
+    let context = Context {
+        method: method.clone(),
+        url: url.clone(),
+        home: outgoing.home.origin.clone(),
+        deadlines: inner.deadlines,
+        tally: inner.tally.clone(),
+    };
+    Ok(Response::new(status, headers, body, context))
+}
 
-    let deadlines = &inner.deadlines;
-    let mut answer = inner.service.call(request);
-    let answer: Result<HttpResponse, HttpError> = loop {
+/// Waits for the head of an answer, as long as the body on its way out makes progress. `Err` says what did not happen in time.
+async fn head(
+    deadlines: &Deadlines,
+    size: u64,
+    progress: &Progress,
+    answer: impl Future<Output = Result<HttpResponse, HttpError>>,
+) -> Result<Result<HttpResponse, HttpError>, String> {
+    let mut answer = pin!(answer);
+    loop {
         let (since, limit) = match progress.state() {
             // Our own side is slow: look again later.
             State::Source => (Instant::now(), deadlines.write_idle),
@@ -176,33 +215,19 @@ async fn call(
         let left = limit.saturating_sub(since.elapsed());
         if left.is_zero() {
             let seconds = limit.as_secs_f32();
-            let what = match progress.state() {
+            return Err(match progress.state() {
                 State::Sent(_) => format!("no answer within {seconds} s"),
                 _ => format!("the server took no byte of the body for {seconds} s"),
-            };
-            return Err(Error::new(ErrorKind::Timeout, what)
-                .with_request(method, url)
-                .with_class(Class::Ambiguous));
+            });
         }
         // Past the deadline the progress is looked at again: it may have moved on meanwhile.
         if let Ok(answer) = tokio::time::timeout(left, answer.as_mut()).await {
-            break answer;
+            return Ok(answer);
         }
-    };
-    let HttpResponse { status, headers, body } =
-        answer.map_err(|error| no_answer(error, method, url))?;
-    tracing::debug!(status = status.as_u16(), url = %RedactedUrl::from(url), "answer");
-    let context = Context {
-        method: method.clone(),
-        url: url.clone(),
-        home: outgoing.home.origin.clone(),
-        deadlines: *deadlines,
-        tally: inner.tally.clone(),
-    };
-    Ok(Response::new(status, headers, body, context))
+    }
 }
 
-fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
+pub(crate) fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
     use HttpErrorKind as Kind;
     let kind = match error.kind() {
         Kind::NoSuchHost

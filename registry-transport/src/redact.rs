@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 /// What stands in place of a hidden value.
-const REDACTED: &str = "REDACTED";
+pub(crate) const REDACTED: &str = "REDACTED";
 
 /// Query parameters of the distribution and token protocols, which hold names and never secrets.
 const SHOWN: [&str; 7] = ["scope", "service", "mount", "from", "digest", "n", "last"];

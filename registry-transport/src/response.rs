@@ -14,9 +14,10 @@ use url::Url;
 use crate::cancellation::Cancellation;
 use crate::deadlines::{Deadlines, Meter};
 use crate::diagnostic::Diagnostic;
-use crate::error::{Error, ErrorKind, describe_status};
+use crate::error::{Error, ErrorKind, describe_status, kind_of_status};
 use crate::event::Tally;
 use crate::link::next_link;
+use crate::notice::{RateLimit, rate_limit};
 use crate::origin::{Home, Origin, Refusal, Verdict, judge, locate};
 use crate::redact::RedactedUrl;
 use crate::request::is_expected;
@@ -98,6 +99,11 @@ impl Response {
     /// Whether the answer came from the registry's own origin, and not from a server it redirected to.
     pub fn is_from_home(&self) -> bool {
         Origin::of(self.url()).as_ref() == Some(&self.context.home)
+    }
+
+    /// How many requests the registry still answers, if it says so.
+    pub fn rate_limit(&self) -> Option<RateLimit> {
+        rate_limit(&self.headers)
     }
 
     /// The length that the header announces, in bytes; the answer to a HEAD has one without a body.
@@ -296,24 +302,6 @@ impl Response {
     /// Lets go of the connection.
     fn abandon(&mut self) {
         self.body = Box::pin(futures_util::stream::empty());
-    }
-}
-
-fn kind_of_status(status: StatusCode, class: Class) -> ErrorKind {
-    if class == Class::Throttled && status.as_u16() != 503 {
-        return ErrorKind::RateLimited;
-    }
-    match status.as_u16() {
-        401 => ErrorKind::Unauthorized,
-        403 => ErrorKind::Denied,
-        404 | 410 => ErrorKind::NotFound,
-        405 | 501 => ErrorKind::Unsupported,
-        409 | 412 => ErrorKind::Conflict,
-        413 => ErrorKind::TooLarge,
-        416 => ErrorKind::Range,
-        400 | 402 | 406 | 411 | 414 | 415 | 422 | 428 | 431 | 451 => ErrorKind::Rejected,
-        408 | 421 | 425 | 499 | 500..=599 => ErrorKind::Unavailable,
-        _ => ErrorKind::UnexpectedStatus,
     }
 }
 

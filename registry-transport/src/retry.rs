@@ -3,6 +3,8 @@
 mod after;
 mod policy;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -183,6 +185,12 @@ pub(crate) fn next(
 pub(crate) fn backoff(base: Duration, cap: Duration, retries: u32, jitter: f64) -> Duration {
     let full = base.saturating_mul(2_u32.saturating_pow(retries)).min(cap);
     full.mul_f64(0.5 + 0.5 * jitter)
+}
+
+/// Uniform in `0.0..1.0`: the standard library seeds its hashers at random, and nothing here is a secret.
+pub(crate) fn jitter() -> f64 {
+    let bits = RandomState::new().hash_one(()) >> 32;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]

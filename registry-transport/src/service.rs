@@ -6,9 +6,11 @@
 mod body;
 mod classify;
 mod error;
+pub(crate) mod log;
 mod reqwest;
 mod resolve;
 mod tls;
+mod wrappers;
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,11 +21,15 @@ use futures_core::Stream;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-pub(crate) use self::body::State;
+use crate::body::Body;
+
 pub use self::body::{BodyError, RequestBody};
+pub(crate) use self::body::{Progress, State};
 pub use self::error::{HttpError, HttpErrorKind};
 pub(crate) use self::reqwest::{Connect, Reqwest};
 pub(crate) use self::resolve::has_private_address;
+pub(crate) use self::wrappers::user_agent;
+pub use self::wrappers::{Logging, Retrying, UserAgent};
 
 /// Sends one request and returns the head of the answer with its body unread.
 #[async_trait]
@@ -46,6 +52,26 @@ pub struct HttpRequest {
     pub body: RequestBody,
     /// How to connect.
     pub route: Route,
+}
+
+impl HttpRequest {
+    /// A request with this body.
+    pub fn new(method: Method, url: Url, headers: HeaderMap, body: &Body) -> Self {
+        Self { method, url, headers, body: RequestBody::open(body), route: Route::default() }
+    }
+
+    /// The same request, its body at the beginning.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let Self { method, url, headers, body, route } = self;
+        Self {
+            method: method.clone(),
+            url: url.clone(),
+            headers: headers.clone(),
+            body: body.again(),
+            route: *route,
+        }
+    }
 }
 
 /// How to connect.

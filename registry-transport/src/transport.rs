@@ -9,8 +9,6 @@ mod ping;
 mod steps;
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +20,7 @@ use url::{Host, Url};
 
 pub use self::builder::Builder;
 pub use self::ping::Ping;
-use crate::authorize::{Memory, authorize};
+use crate::authorize::{Memory, attempt, authorize};
 use crate::budget::Budget;
 use crate::cancellation::Cancellation;
 use crate::clock::Clock;
@@ -31,11 +29,12 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Counters, Event, Listeners, Tally};
 use crate::gate::{Gate, Gates};
 use crate::hosts::Hosts;
+use crate::notice::{Warning, Warnings};
 use crate::origin::{Home, Origin, is_private_host};
 use crate::redact::RedactedUrl;
 use crate::request::{Request, Target, is_expected};
 use crate::response::Response;
-use crate::retry::{Class, Next, RetryPolicy, backoff, next};
+use crate::retry::{Class, Next, RetryPolicy, backoff, jitter, next};
 use crate::scheme::{Schemes, Session};
 use crate::service::{HttpService, has_private_address};
 
@@ -59,6 +58,9 @@ pub(crate) struct Inner {
     pub(crate) user_agent: HeaderValue,
     pub(crate) memory: Memory,
     pub(crate) schemes: Schemes,
+    pub(crate) warnings: Arc<Warnings>,
+    /// The service is a caller's own and complete: nothing is added to it.
+    pub(crate) finished: bool,
     gates: Arc<Gates>,
     /// Which host names have turned out to be on a private network.
     localities: Arc<Mutex<HashMap<String, bool>>>,
@@ -104,7 +106,7 @@ impl Transport {
         /// After this much progress the connection was good enough to try the next one at once.
         const GOOD: u64 = 1 << 20;
         let inner = &*self.inner;
-        if !error.is_retryable() {
+        if !error.is_retryable() || inner.finished {
             return Err(error);
         }
         let Some(in_a_row) = budget.interrupted(progress) else { return Err(error) };
@@ -131,6 +133,11 @@ impl Transport {
         &self.inner.hosts
     }
 
+    /// The warnings of all registries so far, each once. They are told to [`events`](Builder::events) as they come.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.inner.warnings.all()
+    }
+
     /// What was done so far, by all clones together.
     pub fn counters(&self) -> Counters {
         self.inner.tally.snapshot()
@@ -138,6 +145,22 @@ impl Transport {
 }
 
 impl Inner {
+    /// Through a finished service of the caller's, as it is.
+    async fn send_once(
+        self: &Arc<Self>,
+        request: &Request,
+        url: Url,
+        home: Home,
+    ) -> Result<Response, Error> {
+        let mut session = Session::new(self, request, url, home);
+        session.undress();
+        let response = attempt(&session).await?;
+        if is_expected(&request.expect, response.status()) {
+            return Ok(response);
+        }
+        Err(response.into_error(self.clock.time_of_day()).await)
+    }
+
     /// The one loop: an attempt, a decision, a wait.
     async fn send(
         self: &Arc<Self>,
@@ -145,6 +168,9 @@ impl Inner {
         url: Url,
         home: Home,
     ) -> Result<Response, Error> {
+        if self.finished {
+            return self.send_once(request, url, home).await;
+        }
         let budget = request.budget.clone().unwrap_or_default();
         let gate = self.gates.of(&home.origin);
         let host = home.origin.host().to_owned();
@@ -328,10 +354,4 @@ impl Inner {
 /// Whether a GET may tell why this failed.
 pub(crate) fn wants_reason(method: Option<&Method>, status: Option<StatusCode>) -> bool {
     method == Some(&Method::HEAD) && status == Some(StatusCode::FORBIDDEN)
-}
-
-/// Uniform in `0.0..1.0`: the standard library seeds its hashers at random, and nothing here is a secret.
-fn jitter() -> f64 {
-    let bits = RandomState::new().hash_one(()) >> 32;
-    f64::from(u32::try_from(bits).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
 }

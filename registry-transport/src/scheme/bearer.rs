@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use registry_authn::Credential;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::basic::bearer;
@@ -15,6 +16,7 @@ use super::{Answer, Next, Scheme, Session};
 use crate::authorize::NOBODY;
 use crate::error::{Error, ErrorKind};
 use crate::realm::{Trust, judge_realm, refused};
+use crate::redact::RedactedUrl;
 use crate::token::{Ask, Grant, Held, Key, exchange};
 
 /// Shows a token from the realm that the registry names; a
@@ -148,7 +150,8 @@ async fn token(
     let fetch = || {
         let inner = Arc::clone(inner);
         async move {
-            let token = exchange(Arc::clone(&inner), ask).await?;
+            let span = tracing::debug_span!("token", realm = %RedactedUrl::from(&ask.realm), scopes = %ask.scopes);
+            let token = exchange(Arc::clone(&inner), ask).instrument(span).await?;
             Held::new(&token, inner.clock.now())
                 .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer has no token"))
         }

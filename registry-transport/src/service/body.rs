@@ -14,6 +14,7 @@ use crate::body::{Body, Source};
 
 /// An opened request body of an exact size. A stream that is shorter or longer than announced fails.
 pub struct RequestBody {
+    whole: Body,
     source: Source,
     left: u64,
     progress: Arc<Progress>,
@@ -34,6 +35,13 @@ pub(crate) enum State {
     Sent(Instant),
 }
 
+impl State {
+    fn at_start(body: &Body) -> Self {
+        let now = Instant::now();
+        if body.size() == 0 { Self::Sent(now) } else { Self::Network(now) }
+    }
+}
+
 impl Progress {
     pub(crate) fn state(&self) -> State {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,10 +54,17 @@ impl Progress {
 
 impl RequestBody {
     pub(crate) fn open(body: &Body) -> Self {
-        let left = body.size();
-        let now = Instant::now();
-        let state = if left == 0 { State::Sent(now) } else { State::Network(now) };
-        Self { source: body.open(), left, progress: Arc::new(Progress(Mutex::new(state))) }
+        let progress = Arc::new(Progress(Mutex::new(State::at_start(body))));
+        Self { whole: body.clone(), source: body.open(), left: body.size(), progress }
+    }
+
+    /// The same body at its beginning. Whoever watches the progress of this one sees that of the new one.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let Self { whole, progress, .. } = self;
+        progress.set(State::at_start(whole));
+        let (source, left) = (whole.open(), whole.size());
+        Self { whole: whole.clone(), source, left, progress: Arc::clone(progress) }
     }
 
     /// The bytes that are still to come.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use registry_authn::{Anonymous, Keychain};
 use registry_name::Registry;
 
@@ -12,12 +11,12 @@ use crate::authorize::Memory;
 use crate::cancellation::Cancellation;
 use crate::clock::{Clock, SystemClock};
 use crate::deadlines::Deadlines;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::{Event, Listener, Listeners, Tally};
 use crate::hosts::Hosts;
 use crate::retry::RetryPolicy;
 use crate::scheme::{Scheme, Schemes};
-use crate::service::{Connect, HttpService, Reqwest};
+use crate::service::{Connect, HttpService, Reqwest, user_agent};
 
 /// Builds a [`Transport`].
 #[derive(Default)]
@@ -31,6 +30,7 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     listener: Option<Arc<Listener>>,
     user_agent: Option<String>,
+    finished: bool,
 }
 
 impl Builder {
@@ -97,6 +97,24 @@ impl Builder {
         self
     }
 
+    /// Sends the requests through a finished transport of the caller's, which is used as it is: it logs in, retries, logs and
+    /// names itself, and none of that is added. A failing call makes exactly one request. Redirects are still followed by the
+    /// origin rule.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use registry_transport::{Error, Transport, service::HttpService};
+    ///
+    /// fn through(finished: Arc<dyn HttpService>) -> Result<Transport, Error> {
+    ///     Transport::builder().finished(finished).build()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn finished(mut self, service: Arc<dyn HttpService>) -> Self {
+        self.finished = true;
+        self.service(service)
+    }
+
     /// Where time comes from.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -117,14 +135,7 @@ impl Builder {
                     .collect(),
             })?),
         };
-        let own = concat!("registry-transport/", env!("CARGO_PKG_VERSION"));
-        let user_agent = match &self.user_agent {
-            Some(caller) => format!("{caller} {own}"),
-            None => own.to_owned(),
-        };
-        let user_agent = HeaderValue::from_str(&user_agent).map_err(|cause| {
-            Error::new(ErrorKind::Config, "the user agent is not a header value").with_cause(cause)
-        })?;
+        let user_agent = user_agent(self.user_agent.as_deref())?;
         let inner = Inner {
             service,
             keychain: self.keychain.unwrap_or_else(|| Arc::new(Anonymous)),
@@ -137,6 +148,8 @@ impl Builder {
             user_agent,
             memory: Memory::default(),
             schemes: self.schemes,
+            warnings: Arc::default(),
+            finished: self.finished,
             gates: Arc::default(),
             localities: Arc::default(),
         };

@@ -137,6 +137,8 @@ impl Transport {
             user_agent: inner.user_agent.clone(),
             memory,
             schemes: inner.schemes.clone(),
+            warnings: Arc::clone(&inner.warnings),
+            finished: inner.finished,
             gates: Arc::clone(&inner.gates),
             localities: Arc::clone(&inner.localities),
         };
