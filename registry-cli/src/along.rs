@@ -11,6 +11,7 @@ use registry_remote::{
 use crate::{
     failure::Failure,
     place::{Endpoint, Place},
+    session::Session,
 };
 
 /// The options that push, pull and copy share.
@@ -94,18 +95,17 @@ impl Along {
         Ok(Endpoint::Image(word.parse()?))
     }
 
-    /// What `copy` reads from.
-    pub(crate) fn source(&self, word: &str) -> Result<Endpoint, Failure> {
-        self.either(word, Endpoint::source(word)?)
+    /// What `copy` reads from. A short name may stand for another, as in every verb that reads.
+    pub(crate) fn source(&self, session: &Session, word: &str) -> Result<Endpoint, Failure> {
+        match Endpoint::source(word)? {
+            Endpoint::Place(place) => self.place(place),
+            Endpoint::Image(_) => self.image(&session.long(word)?),
+        }
     }
 
     /// What `copy` writes to.
     pub(crate) fn destination(&self, word: &str) -> Result<Endpoint, Failure> {
-        self.either(word, Endpoint::destination(word)?)
-    }
-
-    fn either(&self, word: &str, parsed: Endpoint) -> Result<Endpoint, Failure> {
-        match parsed {
+        match Endpoint::destination(word)? {
             Endpoint::Place(place) => self.place(place),
             Endpoint::Image(_) => self.image(word),
         }

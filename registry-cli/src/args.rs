@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, ValueEnum, builder::RangedU64ValueParser};
 use registry_name::Registry;
 use registry_remote::{Platform, copy::DEFAULT_JOBS};
@@ -41,6 +43,9 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "HOST")]
     pub(crate) tls: Vec<Registry>,
 
+    #[command(flatten)]
+    pub(crate) files: FileOptions,
+
     /// The longest wait that a registry may ask for before the command fails instead
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) max_wait: Option<u32>,
@@ -56,6 +61,23 @@ pub(crate) struct Global {
     /// Say what is sent and received, on standard error
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+}
+
+/// Which files say how registries are reached.
+#[derive(Debug, Args)]
+pub(crate) struct FileOptions {
+    /// How registries are reached is said in this file, in place of the user's registry/hosts.toml
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "no_hosts_files")]
+    pub(crate) hosts_file: Option<PathBuf>,
+
+    /// Read no file that says how registries are reached
+    #[arg(long, global = true)]
+    pub(crate) no_hosts_files: bool,
+
+    /// Take names without a registry for what hosts.toml and registries.conf say that they are
+    /// short for
+    #[arg(long, global = true, conflicts_with = "no_hosts_files")]
+    pub(crate) aliases: bool,
 }
 
 /// How results are written.

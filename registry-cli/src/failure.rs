@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error, io};
 
 use registry_name::ParseError;
-use registry_transport::ErrorKind;
+use registry_transport::{ErrorKind, files::BrokenFile};
 
 use crate::{Exit, console::printable, place::PlaceError};
 
@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     Remote { error: Box<registry_remote::Error>, hint: Option<String> },
     #[error("cannot set up the connection")]
     Setup(#[source] registry_transport::Error),
+    /// A file that says how registries are reached.
+    #[error(transparent)]
+    HostsFile(BrokenFile),
     /// This machine does not let it be done.
     #[cfg(feature = "serve")]
     #[error(transparent)]
@@ -51,7 +54,9 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Name(_) | Self::Place(_) | Self::Usage { .. } => Exit::Usage,
+            Self::Remote { error, .. } if broken_file(error.as_ref()).is_some() => Exit::Local,
             Self::Remote { error, .. } => error.kind().into(),
+            Self::HostsFile(_) => Exit::Local,
             Self::Setup(_) => Exit::Other,
             Self::Other { exit, .. } => *exit,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -108,6 +113,10 @@ impl Failure {
             Self::Place(error) => error.hint().map(Cow::from),
             Self::Usage { hint, .. } | Self::Other { hint, .. } => hint.as_deref().map(Cow::from),
             Self::Remote { hint: Some(hint), .. } => Some(hint.into()),
+            Self::Remote { error, .. } if broken_file(error.as_ref()).is_some() => {
+                Some(WITHOUT_FILES.into())
+            }
+            Self::HostsFile(_) => Some(WITHOUT_FILES.into()),
             Self::Remote { error, hint: None } => remote_hint(error),
             Self::Setup(error) => error.hint().map(Cow::from),
             Self::Output(_) | Self::Interrupted => None,
@@ -121,6 +130,20 @@ impl From<registry_remote::Error> for Failure {
     fn from(error: registry_remote::Error) -> Self {
         Self::Remote { error: Box::new(error), hint: None }
     }
+}
+
+const WITHOUT_FILES: &str = "correct it; --no-hosts-files goes on without any such file";
+
+/// The configuration file that an error comes from, if it comes from one.
+fn broken_file<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a BrokenFile> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(broken) = error.downcast_ref() {
+            return Some(broken);
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn remote_hint(error: &registry_remote::Error) -> Option<Cow<'_, str>> {

@@ -23,7 +23,11 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use self::{args::Arguments, console::Console, session::Session};
+use self::{
+    args::Arguments,
+    console::Console,
+    session::{Session, Surroundings},
+};
 pub use self::{
     exit::Exit,
     system::{Captured, System},
@@ -46,7 +50,12 @@ pub async fn run<A: Into<OsString> + Clone>(
     if global.verbose {
         log_to(&console);
     }
-    let session = Session::new(console.clone(), global, system.environment, system.terminal);
+    let surroundings = Surroundings {
+        environment: system.environment,
+        root: system.root,
+        terminal: system.terminal,
+    };
+    let session = Session::new(console.clone(), global, surroundings);
     match command.run(&session, system.stop).await {
         Ok(()) => Exit::Done,
         Err(failure) => {

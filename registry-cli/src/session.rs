@@ -1,14 +1,20 @@
 //! What the verbs share: the options of the run, its streams, and the way to registries.
 
 use std::{
+    borrow::Cow,
     fmt,
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use registry_authn::{Environment, default_keychain_in};
+use registry_name::Reference;
 use registry_remote::{Client, Platform};
-use registry_transport::{Event, Hosts, RetryPolicy, Transport};
+use registry_transport::{
+    Event, RetryPolicy, Transport,
+    files::{HostFiles, Places, Setting},
+};
 use serde::Serialize;
 
 use crate::{
@@ -25,19 +31,71 @@ const SHORT: Duration = Duration::from_secs(1);
 pub(crate) struct Session {
     pub(crate) console: Console,
     pub(crate) global: Global,
-    environment: Environment,
-    terminal: bool,
+    surroundings: Surroundings,
+    files: OnceLock<HostFiles>,
     client: OnceLock<Client>,
 }
 
+/// What a run finds around it.
+pub(crate) struct Surroundings {
+    pub(crate) environment: Environment,
+    /// What the system's configuration files are below.
+    pub(crate) root: Option<PathBuf>,
+    /// Whether standard error can replace a line.
+    pub(crate) terminal: bool,
+}
+
 impl Session {
-    pub(crate) fn new(
-        console: Console,
-        global: Global,
-        environment: Environment,
-        terminal: bool,
-    ) -> Self {
-        Self { console, global, environment, terminal, client: OnceLock::new() }
+    pub(crate) fn new(console: Console, global: Global, surroundings: Surroundings) -> Self {
+        Self { console, global, surroundings, files: OnceLock::new(), client: OnceLock::new() }
+    }
+
+    /// What flags and configuration files say about registries. Files that are broken are a failure of what they concern.
+    pub(crate) fn files(&self) -> Result<&HostFiles, Failure> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let mut files = HostFiles::read(self.places());
+        for registry in &self.global.plain_http {
+            files = files.flag(registry.clone(), Setting::PlainHttp(true), "--plain-http");
+        }
+        for registry in &self.global.tls {
+            if self.global.plain_http.contains(registry) {
+                let what = format!("--tls and --plain-http both name {registry}");
+                return Err(Failure::usage(what, "give one of the two"));
+            }
+            files = files.flag(registry.clone(), Setting::PlainHttp(false), "--tls");
+        }
+        Ok(self.files.get_or_init(|| files))
+    }
+
+    fn places(&self) -> Places {
+        if self.global.files.no_hosts_files {
+            return Places::none();
+        }
+        let Surroundings { environment, root, .. } = &self.surroundings;
+        let places = match root {
+            Some(root) => Places::of(environment, root),
+            None => Places::user(environment),
+        };
+        match &self.global.files.hosts_file {
+            Some(path) => places.own_file(path),
+            None => places,
+        }
+    }
+
+    /// The image to read that a word names; with `--aliases`, what it is short for.
+    pub(crate) fn image(&self, word: &str) -> Result<Reference, Failure> {
+        Ok(self.long(word)?.parse()?)
+    }
+
+    /// A word without its short name, where `--aliases` asks for that.
+    pub(crate) fn long<'a>(&self, word: &'a str) -> Result<Cow<'a, str>, Failure> {
+        if !self.global.files.aliases {
+            return Ok(word.into());
+        }
+        let long = self.files()?.resolve(word).map_err(Failure::HostsFile)?;
+        Ok(long.map_or(word.into(), Cow::from))
     }
 
     /// The way to registries, with the credentials of the environment. There is one, so that both
@@ -55,19 +113,9 @@ impl Session {
     }
 
     fn transport(&self) -> Result<Transport, Failure> {
-        let mut hosts = Hosts::default();
-        for registry in &self.global.plain_http {
-            hosts = hosts.plain_http(registry.clone());
-        }
-        for registry in &self.global.tls {
-            if self.global.plain_http.contains(registry) {
-                let what = format!("--tls and --plain-http both name {registry}");
-                return Err(Failure::usage(what, "give one of the two"));
-            }
-            hosts = hosts.tls(registry.clone());
-        }
+        let hosts = self.files()?.clone().hosts().map_err(Failure::HostsFile)?;
         let mut transport = Transport::builder()
-            .keychain(Arc::new(default_keychain_in(&self.environment)))
+            .keychain(Arc::new(default_keychain_in(&self.surroundings.environment)))
             .hosts(hosts)
             .policy(self.policy())
             .user_agent(concat!("registry/", env!("CARGO_PKG_VERSION")));
@@ -89,7 +137,7 @@ impl Session {
 
     /// Who looks at the progress of a copy. Log lines and a line that is replaced do not mix.
     pub(crate) fn audience(&self) -> Audience {
-        match (self.global.quiet, self.terminal && !self.global.verbose) {
+        match (self.global.quiet, self.surroundings.terminal && !self.global.verbose) {
             (true, _) => Audience::Nobody,
             (false, true) => Audience::Terminal,
             (false, false) => Audience::Log,

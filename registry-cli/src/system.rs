@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     io::{IsTerminal as _, Write},
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,6 +13,8 @@ use registry_authn::Environment;
 /// The surroundings of a run: environment, streams, and the wish to stop.
 pub struct System {
     pub(crate) environment: Environment,
+    /// What the system's configuration files are below; without it only the user's are read.
+    pub(crate) root: Option<PathBuf>,
     pub(crate) stdout: Box<dyn Write + Send>,
     pub(crate) stderr: Box<dyn Write + Send>,
     /// Whether standard error can replace a line.
@@ -32,6 +35,7 @@ impl System {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
             environment: Environment::current(),
+            root: Some(PathBuf::from("/")),
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
             terminal: io::stderr().is_terminal() && !dumb,
@@ -39,17 +43,26 @@ impl System {
         }
     }
 
-    /// Surroundings that keep what is written, and that never ask a run to stop.
+    /// Surroundings that keep what is written, and that never ask a run to stop. The system's configuration files are not
+    /// read; those that the environment leads to are.
     pub fn captured(environment: Environment) -> (Self, Captured) {
         let captured = Captured::default();
         let system = Self {
             environment,
+            root: None,
             stdout: captured.out(),
             stderr: captured.err(),
             terminal: false,
             stop: Box::pin(std::future::pending()),
         };
         (system, captured)
+    }
+
+    /// The system's configuration files are below this directory, as `etc/containers/registries.conf`.
+    #[must_use]
+    pub fn root(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.root = Some(directory.into());
+        self
     }
 
     /// A run stops when this is done.
@@ -119,6 +132,7 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System")
             .field("environment", &self.environment)
+            .field("root", &self.root)
             .field("terminal", &self.terminal)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,6 @@
 //! `registry config IMAGE`
 
-use registry_name::{Digest, Reference};
+use registry_name::Digest;
 use registry_remote::{Manifest, Platform, read_blob};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -32,7 +32,7 @@ struct Shown {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let reference: Reference = self.image.parse()?;
+        let reference = session.image(&self.image)?;
         let (remote, mut manifest) = image::manifest(session, &reference).await?;
         if manifest.is_index() {
             let only = only_platform(&manifest)?;

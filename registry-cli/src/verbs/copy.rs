@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let from = self.along.source(&self.source)?;
+        let from = self.along.source(session, &self.source)?;
         let to = self.along.destination(&self.destination)?;
         transfer(session, &from, &to, &self.along).await
     }

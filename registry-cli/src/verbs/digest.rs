@@ -28,7 +28,7 @@ struct Found {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let reference: Reference = self.image.parse()?;
+        let reference = session.image(&self.image)?;
         let Descriptor { media_type, digest, size, .. } = find(session, &reference).await?;
         let image = reference.repository().with_digest(digest.clone()).to_string();
         session.answer(&Found { image, media_type, digest, size })

@@ -26,7 +26,7 @@ struct Listed {
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         session.no_platform()?;
-        let repository: Repository = self.repository.parse()?;
+        let repository: Repository = session.long(&self.repository)?.parse()?;
         let mut pages = session.client()?.remote(&repository).tags();
         let mut listed = Listed { repository, tags: Vec::new() };
         while let Some(tags) = pages.next().await? {

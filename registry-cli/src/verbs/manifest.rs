@@ -1,6 +1,6 @@
 //! `registry manifest IMAGE`
 
-use registry_name::{Digest, Reference};
+use registry_name::Digest;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -27,7 +27,7 @@ struct Shown {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let reference: Reference = self.image.parse()?;
+        let reference = session.image(&self.image)?;
         let (_, manifest) = image::manifest(session, &reference).await?;
         match session.global.output {
             Format::Text => session.data(manifest.bytes()),

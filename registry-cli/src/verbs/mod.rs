@@ -5,6 +5,7 @@ mod config;
 mod copy;
 mod delete;
 mod digest;
+mod hosts;
 mod ls;
 mod manifest;
 mod pull;
@@ -39,6 +40,7 @@ pub(crate) enum Verb {
     Tag(tag::Arguments),
     Delete(delete::Arguments),
     Catalog(catalog::Arguments),
+    Hosts(hosts::Arguments),
     Version(version::Arguments),
 }
 
@@ -74,6 +76,7 @@ impl Verb {
             Self::Tag(arguments) => arguments.run(session).await,
             Self::Delete(arguments) => arguments.run(session).await,
             Self::Catalog(arguments) => arguments.run(session).await,
+            Self::Hosts(arguments) => arguments.run(session),
             Self::Version(version::Arguments {}) => version::run(session),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
-        let from = self.along.image(&self.image)?;
+        let from = self.along.image(&session.long(&self.image)?)?;
         let to = self.along.place(Place::to_write(&self.place)?)?;
         transfer(session, &from, &to, &self.along).await
     }

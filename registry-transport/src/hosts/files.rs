@@ -126,6 +126,11 @@ impl HostFiles {
         self
     }
 
+    /// Fails if a file for all registries is broken.
+    pub fn check(&self) -> Result<(), BrokenFile> {
+        load::broken(&self.shared.looked_at)
+    }
+
     /// The registries that files and flags name, in order; certificates that nobody asked for are not looked for.
     pub fn registries(&self) -> Vec<Registry> {
         let own = self.shared.own.registries.keys();
@@ -170,7 +175,7 @@ impl HostFiles {
 
     /// What a short name stands for: `fedora` and `fedora:41` may both be short for a repository elsewhere.
     pub fn alias(&self, image: &str) -> Result<Option<Alias>, BrokenFile> {
-        load::broken(&self.shared.looked_at)?;
+        self.check()?;
         let Some(name) = alias::short(image) else { return Ok(None) };
         let (own, theirs) = (&self.shared.own.aliases, &self.shared.registries.aliases);
         let found = own.get(name).or_else(|| theirs.get(name));
@@ -188,7 +193,7 @@ impl HostFiles {
 
     /// Hosts of which nothing is known but what files say.
     pub fn hosts(self) -> Result<Hosts, BrokenFile> {
-        load::broken(&self.shared.looked_at)?;
+        self.check()?;
         Ok(Hosts::default().files(self))
     }
 

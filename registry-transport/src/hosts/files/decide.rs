@@ -63,8 +63,9 @@ pub(super) fn host<'a>(
     about: About<'_>,
 ) -> Result<Host, BrokenFile> {
     let mut host = Host::new();
-    let (mut endpoint, mut plain) = (None, None);
+    let (mut endpoint, mut plain, mut certified) = (None, None, false);
     for Statement { setting, place } in used {
+        certified |= matches!(setting, Setting::Ca(_) | Setting::Client { .. });
         host = match setting {
             Setting::Endpoint { url, .. } => {
                 endpoint = Some(url.clone());
@@ -104,6 +105,8 @@ pub(super) fn host<'a>(
     }
     Ok(match endpoint {
         Some(url) => host.endpoint(with_scheme(url, plain)),
+        // Nobody has certificates for what speaks plain HTTP, not even on this machine.
+        None if certified && plain.is_none() => host.tls(),
         None => host,
     })
 }
