@@ -10,9 +10,12 @@ use std::{
 
 use registry_name::{Registry, Repository};
 use registry_transport::Transport;
+use tokio::sync::Semaphore;
 
 pub use self::builder::Builder as ClientBuilder;
-use crate::{CopyOptions, Error, Platform, Remote, remote::Repositories};
+use crate::{
+    CopyOptions, Error, Platform, Remote, limits::EXTRA_CONNECTIONS, remote::Repositories,
+};
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and
 /// what was learnt about each registry.
@@ -21,6 +24,8 @@ pub struct Client {
     transport: Transport,
     settings: Arc<Settings>,
     learnt: Arc<Mutex<HashMap<Registry, Learnt>>>,
+    /// Leave to open a connection beyond the first for a blob.
+    extra_connections: Arc<Semaphore>,
 }
 
 /// What a caller decides once for everything.
@@ -55,7 +60,8 @@ impl Client {
     }
 
     fn with(transport: Transport, settings: Settings) -> Self {
-        Self { transport, settings: Arc::new(settings), learnt: Arc::default() }
+        let extra_connections = Arc::new(Semaphore::new(EXTRA_CONNECTIONS));
+        Self { transport, settings: Arc::new(settings), learnt: Arc::default(), extra_connections }
     }
 
     /// A client that asks every registry without credentials.
@@ -96,6 +102,10 @@ impl Client {
     /// The transport underneath, for requests of your own.
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    pub(crate) fn extra_connections(&self) -> &Arc<Semaphore> {
+        &self.extra_connections
     }
 
     pub(crate) fn learnt(&self, registry: &Registry) -> Learnt {

@@ -7,6 +7,7 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -15,16 +16,20 @@ use registry_name::{Digest, Identifier, Tag};
 use self::directory::Directory;
 use crate::{
     ByteStream, Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
-    local::{blocking, draft::Draft, listing::Listing, pour::pour, read},
+    local::{blocking, draft::Draft, listing::Listing, partial::Partial, pour::pour_into, read},
 };
+
+/// How often to look whether another process is done with a blob.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// An [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
 /// directory, to read from and to write to.
 ///
 /// An entry of its `index.json` has its bare tag as `org.opencontainers.image.ref.name`. Several
 /// processes may write to one layout at a time: blobs are renamed into place once they are
-/// verified, and `index.json` is replaced under a lock. Files that a killed process left half-written
-/// are removed by the next copy. Symbolic links inside a layout are never followed.
+/// verified, and `index.json` is replaced under a lock. What a killed process had fetched of a blob
+/// of 1 MiB or more, the next one goes on with, for a week; other files that it left half-written are removed by the
+/// next copy. Symbolic links inside a layout are never followed.
 #[derive(Debug)]
 pub struct Layout {
     directory: Arc<Directory>,
@@ -90,6 +95,19 @@ impl Layout {
 
     fn inner(&self) -> MutexGuard<'_, HashSet<Digest>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A draft of a blob; `None` once the blob is here. While another process is at the blob, this
+    /// waits for it, unless nothing comes of that.
+    async fn draft(&self, blob: &Descriptor) -> Result<Option<Draft>, Error> {
+        loop {
+            let (directory, wanted) = (Arc::clone(&self.directory), blob.clone());
+            match blocking(move || directory.draft(&wanted)).await? {
+                Some(Partial::Ours(draft)) => return Ok(Some(draft)),
+                Some(Partial::Busy(_) | Partial::None) => tokio::time::sleep(LOOK).await,
+                None => return Ok(None),
+            }
+        }
     }
 
     async fn listing(&self) -> Result<Listing, Error> {
@@ -160,19 +178,15 @@ impl Sink for Layout {
         descriptor: &Descriptor,
         source: &Arc<dyn Source>,
     ) -> Result<Stored, Error> {
-        let (directory, wanted) = (Arc::clone(&self.directory), descriptor.clone());
-        let draft = blocking(move || {
-            directory.prepare()?;
-            if directory.has(&wanted.digest, wanted.size) {
-                return Ok(None);
-            }
-            Draft::new(&directory.blob_path_made(&wanted.digest)?).map(Some)
-        });
-        let Some(draft) = draft.await? else {
+        let Some(draft) = self.draft(descriptor).await? else {
             return Ok(Stored::Present);
         };
-        pour(source, descriptor, &draft.slot(0)).await?;
-        blocking(move || draft.publish()).await?;
+        if let Err(error) = pour_into(source, descriptor, &draft).await {
+            draft.leave(&error);
+            return Err(error);
+        }
+        let size = descriptor.size;
+        blocking(move || draft.publish_sized(size)).await?;
         Ok(Stored::Written)
     }
 

@@ -7,10 +7,12 @@ mod descriptor;
 mod error;
 mod image;
 mod layout;
+mod limits;
 mod local;
 mod manifest;
 pub mod media_type;
 mod memory;
+mod parts;
 mod platform;
 mod remote;
 pub mod select;
@@ -27,6 +29,7 @@ pub use self::{
     layout::Layout,
     manifest::Manifest,
     memory::Memory,
+    parts::{Part, Parts},
     platform::{Platform, PlatformError},
     remote::{Blob, Referrers, Remote, Repositories, Tags},
     store::{ByteStream, Sink, Source, Stored, read_blob, verified_blob},

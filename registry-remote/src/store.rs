@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use registry_name::{Digest, Identifier, Repository, Tag};
 
-use crate::{CopyListener, Descriptor, Error, Manifest, Plan, Verified};
+use crate::{CopyListener, Descriptor, Error, Manifest, Parts, Plan, Verified};
 
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -41,6 +41,13 @@ pub trait Source: fmt::Debug + Send + Sync {
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
         let what = format!("{} does not tell the size of blob {digest}", self.location());
         Err(Error::Unsupported { what })
+    }
+
+    /// The same blob to be read in several places at the same time, where several connections may
+    /// bring it faster than one: `None` where they do not, or it is not known.
+    fn parts(&self, descriptor: &Descriptor) -> Option<Parts> {
+        let _ = descriptor;
+        None
     }
 
     /// The repository, if this is one: a registry can mount its blobs instead of taking them.

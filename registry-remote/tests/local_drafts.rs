@@ -52,7 +52,8 @@ async fn a_draft_that_somebody_writes_is_not_swept() {
     let held: Arc<dyn registry_remote::Source> = Arc::new(Held);
     let mut writing = Box::pin(first.put_blob(&manifest.layers()[0], &held));
     // The draft is there once the writer waits for bytes that never come.
-    while !path.exists() || !tree(&path).iter().any(|name| name.contains("partial")) {
+    let is_draft = |name: &String| name.starts_with("blobs/sha256/.registry-");
+    while !path.exists() || !tree(&path).iter().any(is_draft) {
         futures_util::future::poll_immediate(&mut writing).await;
         tokio::task::yield_now().await;
     }

@@ -1,5 +1,7 @@
 //! One request to a registry: what is asked, what it needs, what counts as an answer.
 
+use std::ops::Range;
+
 use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 use registry_authn::{Resource, Scopes};
@@ -114,6 +116,13 @@ impl Request {
     #[must_use]
     pub fn range_from(self, offset: u64) -> Self {
         self.header(RANGE, format!("bytes={offset}-"))
+    }
+
+    /// Asks for the bytes in `range`, which is not empty.
+    #[must_use]
+    pub fn range(self, range: Range<u64>) -> Self {
+        let last = range.end.saturating_sub(1);
+        self.header(RANGE, format!("bytes={}-{last}", range.start))
     }
 
     /// What a token must allow.

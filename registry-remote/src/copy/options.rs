@@ -3,12 +3,10 @@
 use std::{fmt, num::NonZeroU64};
 
 use super::{CopyListener, event::Listener};
-use crate::{Platform, select};
+use crate::{Platform, limits, select};
 
-/// How many blobs move at a time, unless somebody says otherwise. The one place where this number
-/// stands; `cargo xtask bench` is what it comes from: small layers are bound by round trips, and
-/// large ones fill a line with fewer.
-pub const DEFAULT_JOBS: usize = 16;
+/// How many blobs move at a time, unless somebody says otherwise.
+pub const DEFAULT_JOBS: usize = limits::JOBS;
 
 /// How a copy is done. The default copies what is asked for, whole, and nothing beside it.
 ///

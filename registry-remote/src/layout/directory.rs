@@ -6,6 +6,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,9 +16,11 @@ use serde::Deserialize;
 use super::index;
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
+    limits::RESUMED_FROM,
     local::{
         draft::{self, Draft},
         listing::Listing,
+        partial::Partial,
         read::{self, Found},
     },
     media_type,
@@ -26,6 +29,8 @@ use crate::{
 const WHAT: &str = "OCI layout";
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
+/// A process that has not written to a blob for so long is not waited for.
+const STALLED: Duration = Duration::from_secs(30);
 const IS_FILE: &str = "it is a file; is it an archive?";
 
 /// Every function here waits for the disk.
@@ -194,6 +199,28 @@ impl Directory {
         if is_ours(&blobs) {
             algorithms.iter().filter(|path| is_ours(path)).for_each(|path| draft::sweep(path));
         }
+    }
+
+    /// A draft of a blob, ours or somebody else's; `None` where the blob is here.
+    pub(super) fn draft(&self, wanted: &Descriptor) -> Result<Option<Partial>, Error> {
+        self.prepare()?;
+        if self.has(&wanted.digest, wanted.size) {
+            return Ok(None);
+        }
+        let path = self.blob_path_made(&wanted.digest)?;
+        if wanted.size >= RESUMED_FROM {
+            match Partial::of(&path, wanted.size)? {
+                // It may have been finished since.
+                Partial::Ours(draft) if self.has(&wanted.digest, wanted.size) => {
+                    draft.discard();
+                    return Ok(None);
+                }
+                Partial::Ours(draft) => return Ok(Some(Partial::Ours(draft))),
+                Partial::Busy(idle) if idle < STALLED => return Ok(Some(Partial::Busy(idle))),
+                Partial::Busy(_) | Partial::None => {}
+            }
+        }
+        Draft::new(&path).map(|draft| Some(Partial::Ours(draft)))
     }
 
     /// The path of a blob, once its directory is there.

@@ -10,14 +10,16 @@ use std::{
 use tempfile::{Builder, NamedTempFile, TempPath};
 
 use super::{
+    partial,
     pour::Slot,
     read::{self, Found},
+    spans::Spans,
 };
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// How the names of drafts begin, so that what a killed process left is recognised.
 pub(crate) const PREFIX: &str = ".registry-";
-const SUFFIX: &str = ".partial";
+pub(super) const SUFFIX: &str = ".partial";
 
 /// A file that is at its final path only once it is whole and on disk. Dropped before that, it
 /// is gone. It is locked for as long as it is open, so that [`sweep`] knows that somebody is at it.
@@ -26,6 +28,8 @@ pub(crate) struct Draft {
     file: Arc<File>,
     temp: TempPath,
     target: PathBuf,
+    /// What an earlier process left in it, for one that outlives its process.
+    known: Option<Spans>,
 }
 
 impl Draft {
@@ -33,7 +37,36 @@ impl Draft {
     pub(crate) fn new(target: &Path) -> Result<Self, Error> {
         let draft = create(parent(target)).map_err(Error::local("create", target))?;
         let (file, temp) = draft.into_parts();
-        Ok(Self { file: Arc::new(file), temp, target: target.to_owned() })
+        Ok(Self { file: Arc::new(file), temp, target: target.to_owned(), known: None })
+    }
+
+    /// A draft that goes on where another process was interrupted.
+    pub(super) fn adopted(file: File, temp: TempPath, target: &Path, known: Spans) -> Self {
+        Self { file: Arc::new(file), temp, target: target.to_owned(), known: Some(known) }
+    }
+
+    /// What is in it already, where it outlives its process.
+    pub(crate) fn known(&self) -> Option<&Spans> {
+        self.known.as_ref()
+    }
+
+    /// Takes away what is in it.
+    pub(crate) fn forget(&self) -> Result<(), Error> {
+        self.set_len(0)
+    }
+
+    /// Removes it, also where it would outlive its process.
+    pub(crate) fn discard(mut self) {
+        self.temp.disable_cleanup(false);
+    }
+
+    /// Leaves it for another process where that may go on from here: not after `error` if its
+    /// bytes were wrong, or this machine has no room for them.
+    pub(crate) fn leave(self, error: &Error) {
+        let is_empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if is_empty || matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Local) {
+            self.discard();
+        }
     }
 
     /// The place of something that starts at byte `base` of the file.
@@ -44,6 +77,14 @@ impl Draft {
     /// Makes the file `size` bytes long, zeros where nothing is written.
     pub(crate) fn set_len(&self, size: u64) -> Result<(), Error> {
         self.file.set_len(size).map_err(Error::local("make room for", &self.target))
+    }
+
+    /// Puts the file, which is `size` bytes long, at its final path, in place of what is there.
+    pub(crate) fn publish_sized(self, size: u64) -> Result<(), Error> {
+        if self.known.is_some() {
+            self.set_len(size)?;
+        }
+        self.publish()
     }
 
     /// Puts the file at its final path, in place of what is there.
@@ -81,6 +122,7 @@ pub(crate) fn sweep(directory: &Path) {
             && name.starts_with(PREFIX)
             && name.ends_with(SUFFIX)
             && let Ok(Found::File(draft)) = read::open_below(directory, &[name])
+            && !draft.metadata().is_ok_and(|metadata| partial::is_kept(name, &metadata))
             && draft.try_lock().is_ok()
         {
             // What cannot be removed is somebody else's, and harms nobody.

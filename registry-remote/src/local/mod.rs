@@ -1,10 +1,16 @@
 //! What the stores of this machine share: reading files that others wrote, and writing files so
 //! that nothing half-written is ever at a final path.
 
+mod assembly;
 pub(crate) mod draft;
+mod feed;
 pub(crate) mod listing;
+pub(crate) mod pace;
+pub(crate) mod partial;
 pub(crate) mod pour;
+mod ranges;
 pub(crate) mod read;
+mod spans;
 
 use std::io;
 

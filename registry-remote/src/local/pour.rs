@@ -1,24 +1,17 @@
-//! From a stream into a file: in batches, verified, in a bounded amount of memory.
+//! From a source into a file: in batches, verified, in a bounded amount of memory.
 
 use std::{
     fs::File,
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use bytes::{Buf as _, Bytes};
-use futures_util::{
-    StreamExt as _,
-    future::{self, BoxFuture},
-};
+use bytes::Bytes;
 
-use super::blocking;
-use crate::{ByteStream, Descriptor, Error, Source, Verifier};
-
-/// Bytes that are hashed and written at once. Two batches are in memory: one that is written
-/// while the next is read.
-const BATCH: usize = 512 * 1024;
+use super::{assembly::Assembly, draft::Draft, feed::Feed, ranges, read, spans::Spans};
+use crate::{Descriptor, Error, Source, limits::RANGED_FROM};
 
 /// A place in a file where something is written.
 #[derive(Clone, Debug)]
@@ -40,96 +33,76 @@ impl Slot {
         write_all_at(&self.file, bytes, self.base.saturating_add(offset))
             .map_err(Error::local("write", &self.path))
     }
+
+    /// What is at `range` of the slot, less where the file ends.
+    pub(crate) fn read_at(&self, range: Range<u64>) -> Result<Bytes, Error> {
+        let at = |offset: u64| self.base.saturating_add(offset);
+        read::bytes_at(&self.file, at(range.start)..at(range.end))
+            .map_err(Error::local("read", &self.path))
+    }
 }
 
 /// Reads a blob from `source` into `slot`; when it returns, size and digest were right.
 ///
-/// Bytes that differ from their descriptor are read once more, from the start: they may have been
-/// damaged on the way. What fails here, such as a full disk, is not tried again.
+/// Bytes that differ from their descriptor are read once more, from the start and as one stream:
+/// they may have been damaged on the way. What fails here, such as a full disk, is not tried again.
 pub(crate) async fn pour(
     source: &Arc<dyn Source>,
     descriptor: &Descriptor,
     slot: &Slot,
 ) -> Result<(), Error> {
-    match attempt(source, descriptor, slot).await {
-        Err(Error::Integrity { .. }) => attempt(source, descriptor, slot).await,
+    twice(source, descriptor, slot, None, || Ok(())).await
+}
+
+/// The same for a whole file, where what an earlier process left of it is used.
+pub(crate) async fn pour_into(
+    source: &Arc<dyn Source>,
+    descriptor: &Descriptor,
+    draft: &Draft,
+) -> Result<(), Error> {
+    let known = draft.known().cloned();
+    twice(source, descriptor, &draft.slot(0), known, || draft.forget()).await
+}
+
+/// `known`: what is there already, where that is kept; `forget` takes it away.
+async fn twice(
+    source: &Arc<dyn Source>,
+    descriptor: &Descriptor,
+    slot: &Slot,
+    known: Option<Spans>,
+    forget: impl FnOnce() -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let what = format!("blob {} of {}", descriptor.digest, source.location());
+    let none = known.as_ref().map(|_| Spans::default());
+    let first = Assembly::new(slot, descriptor, &what, known);
+    match attempt(source, descriptor, &first, true).await {
+        Err(Error::Integrity { mismatch, .. }) => {
+            forget()?;
+            tracing::warn!(blob = %descriptor.digest, %mismatch, "reading it again from the start");
+            let what = format!("{what}, read twice (at first: {mismatch}),");
+            let again = Assembly::new(slot, descriptor, &what, none);
+            attempt(source, descriptor, &again, false).await
+        }
         done => done,
     }
 }
 
+/// Reads what is missing, in ranges where that may help.
 async fn attempt(
     source: &Arc<dyn Source>,
     descriptor: &Descriptor,
-    slot: &Slot,
+    assembly: &Arc<Assembly>,
+    in_ranges: bool,
 ) -> Result<(), Error> {
-    let what = format!("blob {} of {}", descriptor.digest, source.location());
-    let mut stream = Batches { inner: source.open_blob(descriptor, 0).await?, rest: Bytes::new() };
-    let (slot, verifier) = (slot.clone(), Verifier::new(descriptor));
-    let mut work: BoxFuture<'static, _> =
-        Box::pin(future::ok(Work { slot, verifier, what, batch: Vec::new() }));
-    let mut batch = Vec::new();
-    loop {
-        let more = stream.fill(&mut batch).await;
-        // Even where reading failed: the next attempt must not meet this one's last write.
-        let mut done: Work = work.await?;
-        let more = more?;
-        std::mem::swap(&mut batch, &mut done.batch);
-        work = Box::pin(blocking(move || done.write()));
-        if !more {
-            return work.await?.judge();
-        }
+    let parts = source.parts(descriptor).filter(|_| in_ranges && descriptor.size >= RANGED_FROM);
+    if let Some(parts) = parts {
+        ranges::fetch(parts, assembly).await?;
+    } else {
+        let from = assembly.missing_from();
+        let mut feed = Feed::new(source.open_blob(descriptor, from).await?, from);
+        feed.pour(assembly, |_| Some(u64::MAX)).await?;
     }
-}
-
-/// A stream cut into batches.
-struct Batches {
-    inner: ByteStream,
-    /// What did not fit into the last batch.
-    rest: Bytes,
-}
-
-impl Batches {
-    /// Fills an empty batch; says whether there may be more.
-    async fn fill(&mut self, batch: &mut Vec<u8>) -> Result<bool, Error> {
-        while batch.len() < BATCH {
-            if self.rest.is_empty() {
-                match self.inner.next().await {
-                    Some(chunk) => self.rest = chunk?,
-                    None => return Ok(false),
-                }
-            }
-            let part = self.rest.len().min(BATCH - batch.len());
-            batch.extend_from_slice(&self.rest[..part]);
-            self.rest.advance(part);
-        }
-        Ok(true)
-    }
-}
-
-/// A batch on its way to the disk, and what is known of those before it.
-struct Work {
-    slot: Slot,
-    verifier: Verifier,
-    what: String,
-    batch: Vec<u8>,
-}
-
-impl Work {
-    /// Nothing is written beyond the size that the descriptor promises.
-    fn write(mut self) -> Result<Self, Error> {
-        let at = self.verifier.seen();
-        if let Err(mismatch) = self.verifier.update(&self.batch) {
-            return Err(Error::Integrity { what: self.what, mismatch });
-        }
-        self.slot.write_at(at, &self.batch)?;
-        self.batch.clear();
-        Ok(self)
-    }
-
-    fn judge(self) -> Result<(), Error> {
-        let what = self.what;
-        self.verifier.finish().map_err(|mismatch| Error::Integrity { what, mismatch })
-    }
+    assembly.judge().await
 }
 
 #[cfg(unix)]

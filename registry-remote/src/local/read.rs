@@ -73,7 +73,7 @@ pub(crate) fn document(
 }
 
 /// The bytes of `range`, fewer where the file ends.
-fn bytes_at(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+pub(crate) fn bytes_at(file: &File, range: Range<u64>) -> io::Result<Bytes> {
     let size = range.end.saturating_sub(range.start);
     let mut buffer = vec![0; usize::try_from(size).map_err(io::Error::other)?];
     let mut filled = 0;

@@ -1,6 +1,6 @@
 //! A blob on its way here: read, interrupted, resumed.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -36,6 +36,8 @@ pub struct Blob {
     response: Option<Response>,
     skip: u64,
     whole: bool,
+    /// A part of the blob, that is to be had as such or not at all.
+    part: bool,
 }
 
 impl Blob {
@@ -44,15 +46,28 @@ impl Blob {
         remote: Remote,
         descriptor: Descriptor,
         offset: u64,
+        budget: Budget,
     ) -> Result<Self, Error> {
-        let progress = Progress::new(descriptor.size, offset);
-        let budget = Budget::for_blob(descriptor.size);
-        let (response, skip, whole) = (None, 0, false);
-        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole };
+        let progress = Progress::new(descriptor.size, offset..descriptor.size);
+        let (response, skip, whole, part) = (None, 0, false, false);
+        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole, part };
         if offset == 0 || !blob.progress.is_complete() {
             blob.connect().await?;
         }
         Ok(blob)
+    }
+
+    /// Asks for exactly these bytes; `None` where the registry answers with anything else.
+    pub(super) async fn open_part(
+        remote: Remote,
+        descriptor: Descriptor,
+        range: Range<u64>,
+        budget: Budget,
+    ) -> Result<Option<Self>, Error> {
+        let progress = Progress::new(descriptor.size, range);
+        let (response, skip, whole, part) = (None, 0, false, true);
+        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole, part };
+        Ok(blob.connect().await?.then_some(blob))
     }
 
     /// The next bytes; `None` after the last.
@@ -67,8 +82,10 @@ impl Blob {
                 return self.listen().await;
             }
             let Some(response) = &mut self.response else {
-                self.connect().await?;
-                continue;
+                if self.connect().await? {
+                    continue;
+                }
+                return Ok(None);
             };
             let lost = match response.chunk().await {
                 Ok(Some(chunk)) => match self.take(chunk)? {
@@ -102,7 +119,7 @@ impl Blob {
             return Ok(None);
         }
         self.progress.advance(chunk.len() as u64);
-        if self.progress.position() > self.descriptor.size {
+        if self.progress.position() > self.progress.end() {
             return Err(self.wrong_size(self.progress.position()));
         }
         Ok(Some(chunk))
@@ -126,13 +143,23 @@ impl Blob {
         }
     }
 
-    /// Asks until an answer can be used.
-    async fn connect(&mut self) -> Result<(), Error> {
+    /// Asks until an answer can be used; `false` where a part is not to be had.
+    async fn connect(&mut self) -> Result<bool, Error> {
         loop {
             let position = self.progress.position();
-            let ranged = position > 0 && !self.whole;
+            let ranged = self.part || (position > 0 && !self.whole);
             let sent = self.remote.client.transport().send(self.request(ranged)).await;
-            let response = sent.map_err(|error| self.error(error))?;
+            let response = match sent {
+                Ok(response) => response,
+                Err(error) if ranged && !self.part && is_about_ranges(&error) => {
+                    if !self.progress.may_restart() {
+                        return Err(self.error(error));
+                    }
+                    self.whole = true;
+                    continue;
+                }
+                Err(error) => return Err(self.error(error)),
+            };
             let ranges: Vec<_> = response.headers().get_all(CONTENT_RANGE).iter().collect();
             let answer = Answer {
                 status: response.status().as_u16(),
@@ -145,6 +172,10 @@ impl Blob {
             };
             match self.progress.start(&answer, ranged) {
                 Start::Append => self.skip = 0,
+                other if self.part => {
+                    tracing::debug!(blob = %self.descriptor.digest, ?other, "no ranges here");
+                    return Ok(false);
+                }
                 Start::Skip(known) => self.skip = known,
                 Start::Size(actual) => return Err(self.wrong_size(actual)),
                 Start::Restart(reason) => {
@@ -159,7 +190,7 @@ impl Blob {
                 }
             }
             self.response = Some(response);
-            return Ok(());
+            return Ok(true);
         }
     }
 
@@ -171,7 +202,12 @@ impl Blob {
             .bulk()
             .budget(&self.budget)
             .expect(&[200, 206, 416]);
-        if ranged { request.range_from(self.progress.position()) } else { request }
+        let (from, end) = (self.progress.position(), self.progress.end());
+        match (ranged, self.part) {
+            (false, _) => request,
+            (true, false) => request.range_from(from),
+            (true, true) => request.range(from..end),
+        }
     }
 
     /// Waits until the transfer may go on, if it may.
@@ -200,4 +236,11 @@ impl Blob {
             mismatch: Mismatch::Size { expected: self.descriptor.size, actual },
         }
     }
+}
+
+/// Whether a request may have been refused for asking for a range: some servers sign, or know, no
+/// other requests than those for the whole.
+fn is_about_ranges(error: &TransportError) -> bool {
+    use registry_transport::ErrorKind as Kind;
+    matches!(error.kind(), Kind::Denied | Kind::Unsupported | Kind::Rejected)
 }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use http::Method;
 use registry_authn::{Resource, Scopes};
 use registry_name::{Digest, Identifier, Registry, Repository, Tag};
-use registry_transport::Request;
+use registry_transport::{Budget, Request};
 
 pub use self::{
     download::Blob,
@@ -24,8 +24,8 @@ pub use self::{
     tags::{Repositories, Tags},
 };
 use crate::{
-    ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Sink, Source, Stored,
-    copy::Listener,
+    ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink, Source,
+    Stored, copy::Listener,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -121,7 +121,25 @@ impl Source for Remote {
     }
 
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
-        Ok(Box::pin(Blob::open(self.clone(), descriptor.clone(), offset).await?.into_stream()))
+        let budget = Budget::for_blob(descriptor.size);
+        let blob = Blob::open(self.clone(), descriptor.clone(), offset, budget).await?;
+        Ok(Box::pin(blob.into_stream()))
+    }
+
+    fn parts(&self, descriptor: &Descriptor) -> Option<Parts> {
+        let (remote, blob) = (self.clone(), descriptor.clone());
+        let budget = Budget::for_blob(blob.size);
+        let parts = Parts::new(move |part| {
+            let (remote, blob, budget) = (remote.clone(), blob.clone(), budget.clone());
+            Box::pin(async move {
+                let blob = match part {
+                    Part::From(offset) => Some(Blob::open(remote, blob, offset, budget).await?),
+                    Part::Range(range) => Blob::open_part(remote, blob, range, budget).await?,
+                };
+                Ok(blob.map(|blob| -> ByteStream { Box::pin(blob.into_stream()) }))
+            })
+        });
+        Some(parts.sharing(self.client.extra_connections()))
     }
 
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {

@@ -4,6 +4,8 @@
 //! and of those there are few. How often an operation may be interrupted is the transport's
 //! [`Budget`](registry_transport::Budget).
 
+use std::ops::Range;
+
 /// Restarts from the first byte, at most.
 const MAX_RESTARTS: u32 = 2;
 /// Bytes fetched again beyond the blob's own size, at most.
@@ -14,6 +16,8 @@ const MAX_REFETCHED: u64 = 64 << 20;
 pub(super) struct Progress {
     size: u64,
     position: u64,
+    /// Behind the last byte that is wanted.
+    end: u64,
     since: u64,
     restarts: u32,
     refetched: u64,
@@ -43,8 +47,10 @@ pub(super) struct Answer<'a> {
 }
 
 impl Progress {
-    pub(super) fn new(size: u64, position: u64) -> Self {
-        Self { size, position, since: 0, restarts: 0, refetched: 0 }
+    /// A download of the bytes in `range` of a blob of `size` bytes.
+    pub(super) fn new(size: u64, range: Range<u64>) -> Self {
+        let Range { start: position, end } = range;
+        Self { size, position, end, since: 0, restarts: 0, refetched: 0 }
     }
 
     /// The next byte that is wanted.
@@ -52,8 +58,13 @@ impl Progress {
         self.position
     }
 
+    /// Behind the last byte that is wanted.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(super) fn is_complete(&self) -> bool {
-        self.position >= self.size
+        self.position >= self.end
     }
 
     pub(super) fn advance(&mut self, bytes: u64) {
@@ -101,12 +112,12 @@ impl Progress {
         let [range] = answer.content_ranges[..] else {
             return Err(format!("206 with {} Content-Range lines", answer.content_ranges.len()));
         };
-        let expected = (self.position, self.size.saturating_sub(1));
+        let expected = (self.position, self.end.saturating_sub(1));
         let refuse =
             || format!("206 with {range:?} where bytes {}-{} were due", expected.0, expected.1);
         let (first, last, complete) = parse_content_range(range).ok_or_else(refuse)?;
         let right = (first, last) == expected && complete.is_none_or(|all| all == self.size);
-        let length = answer.content_length.is_none_or(|length| length == self.size - self.position);
+        let length = answer.content_length.is_none_or(|length| length == self.end - self.position);
         if right && length { Ok(()) } else { Err(refuse()) }
     }
 }

@@ -3,7 +3,7 @@ use super::*;
 const SIZE: u64 = 100;
 
 fn at(position: u64) -> Progress {
-    Progress::new(SIZE, position)
+    Progress::new(SIZE, position..SIZE)
 }
 
 fn partial(range: &str) -> Answer<'_> {
@@ -15,6 +15,18 @@ fn a_right_range_is_appended() {
     for range in ["bytes 40-99/100", "bytes 40-99/*", " bytes 40-99/100 "] {
         assert_eq!(at(40).start(&partial(range), true), Start::Append, "{range}");
     }
+}
+
+#[test]
+fn d23_a_part_is_answered_by_exactly_that_part() {
+    let part = || Progress::new(SIZE, 40..50);
+    assert_eq!(part().start(&partial("bytes 40-49/100"), true), Start::Append);
+    for range in ["bytes 40-99/100", "bytes 40-48/100", "bytes 39-49/100", "bytes 40-49/50"] {
+        let start = part().start(&partial(range), true);
+        assert!(matches!(start, Start::Restart(_)), "{range:?} gave {start:?}");
+    }
+    let long = Answer { content_length: Some(11), ..partial("bytes 40-49/100") };
+    assert!(matches!(part().start(&long, true), Start::Restart(_)));
 }
 
 #[test]

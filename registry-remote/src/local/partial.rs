@@ -1,0 +1,122 @@
+//! Drafts that outlive their process: what it had fetched when it was killed, the next one need not.
+//!
+//! Such a draft has the name of what it will be. What is in it is noted behind its last byte, after
+//! each write. That note is believed only until the end: then everything is hashed, as ever.
+
+use std::{
+    fs::{self, File, Metadata, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use tempfile::TempPath;
+
+use super::{
+    draft::{Draft, PREFIX, SUFFIX, parent},
+    read,
+    spans::Spans,
+};
+use crate::Error;
+
+/// The longest note that is read, bytes.
+const NOTE: u64 = 4096;
+/// What nobody went on with for so long goes.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The shortest file name that such a draft is kept for: that of a digest.
+const NAME: usize = 64;
+
+/// What became of the attempt to have the draft of a file.
+#[derive(Debug)]
+pub(crate) enum Partial {
+    /// It is ours until it is dropped.
+    Ours(Draft),
+    /// Somebody else is at it, who wrote to it this long ago.
+    Busy(Duration),
+    /// There is none to be had: no locks here, or something else has its name.
+    None,
+}
+
+impl Partial {
+    /// The draft of `target`, a file of `size` bytes, with what is in it already.
+    pub(crate) fn of(target: &Path, size: u64) -> Result<Self, Error> {
+        let Some(path) = path_of(target) else { return Ok(Self::None) };
+        loop {
+            let file = match open(&path) {
+                Ok(file) => file,
+                // A symbolic link, a directory, something unreadable: not what we left.
+                Err(error) if !is_of_the_disk(&error) => return Ok(Self::None),
+                Err(error) => return Err(Error::local("create", target)(error)),
+            };
+            let metadata = file.metadata().map_err(Error::local("open", target))?;
+            if !metadata.is_file() {
+                return Ok(Self::None);
+            }
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Self::Busy(age(&metadata))),
+                Err(TryLockError::Error(_)) => return Ok(Self::None),
+            }
+            // Whoever held it until now has finished it, or thrown it away.
+            if !is_still_at(&path, &metadata) {
+                continue;
+            }
+            let length = file.metadata().map_err(Error::local("open", target))?.len();
+            let note = size..length.min(size.saturating_add(NOTE));
+            let note = read::bytes_at(&file, note).map_err(Error::local("read", target))?;
+            let known = Spans::from_line(&note, size).unwrap_or_default();
+            let temp = TempPath::try_from_path(&path);
+            let mut temp = temp.map_err(Error::local("open", target))?;
+            temp.disable_cleanup(true);
+            return Ok(Self::Ours(Draft::adopted(file, temp, target, known)));
+        }
+    }
+}
+
+/// Whether a draft of that name is to be left to whoever goes on with it.
+pub(super) fn is_kept(name: &str, metadata: &Metadata) -> bool {
+    let name = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(SUFFIX));
+    name.is_some_and(|name| name.len() >= NAME) && age(metadata) < KEPT
+}
+
+fn path_of(target: &Path) -> Option<PathBuf> {
+    let name = target.file_name()?.to_str()?;
+    let path = parent(target).join(format!("{PREFIX}{name}{SUFFIX}"));
+    (name.len() >= NAME).then_some(path)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o644).custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+fn is_of_the_disk(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let kinds = [Kind::StorageFull, Kind::QuotaExceeded, Kind::ReadOnlyFilesystem, Kind::NotFound];
+    kinds.contains(&error.kind())
+}
+
+#[cfg(unix)]
+fn is_still_at(path: &Path, metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::symlink_metadata(path)
+        .is_ok_and(|now| (now.dev(), now.ino()) == (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_still_at(path: &Path, _: &Metadata) -> bool {
+    // An open file keeps its name here.
+    path.exists()
+}
+
+fn age(metadata: &Metadata) -> Duration {
+    let changed = metadata.modified().unwrap_or_else(|_| SystemTime::now());
+    changed.elapsed().unwrap_or_default()
+}
