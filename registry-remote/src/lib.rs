@@ -17,6 +17,7 @@ mod platform;
 mod remote;
 pub mod select;
 mod store;
+mod summary;
 pub mod verify;
 
 pub use self::{
@@ -33,5 +34,6 @@ pub use self::{
     platform::{Platform, PlatformError},
     remote::{Blob, Referrers, Remote, Repositories, Tags},
     store::{ByteStream, Sink, Source, Stored, read_blob, verified_blob},
+    summary::{PlatformSummary, Summary},
     verify::{Verified, Verifier},
 };

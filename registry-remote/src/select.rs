@@ -115,6 +115,42 @@ pub(crate) async fn entries(
     }
 }
 
+/// The images that a manifest offers and their platforms, in its order, through indexes within.
+/// Placeholders are left out, and so is what does not say where it runs.
+pub(crate) async fn offered(
+    source: &dyn Source,
+    manifest: &Manifest,
+) -> Result<Vec<(Descriptor, Platform)>, Error> {
+    if !manifest.is_index() {
+        let platform = platform_of(source, manifest).await?;
+        return Ok(platform.map(|at| (manifest.descriptor().clone(), at)).into_iter().collect());
+    }
+    let mut images = Vec::new();
+    let mut unnamed = 0;
+    let mut seen = HashSet::from([manifest.digest().clone()]);
+    let entries = |index: &Manifest, depth: usize| {
+        let entries = index.manifests().iter().rev().cloned();
+        entries.map(|entry| (depth, entry)).collect::<Vec<_>>()
+    };
+    let mut waiting = entries(manifest, 0);
+    while let Some((depth, mut entry)) = waiting.pop() {
+        if media_type::is_index(&entry.media_type) {
+            if depth < MAX_DEPTH && seen.insert(entry.digest.clone()) {
+                waiting.extend(entries(&child(source, &entry).await?, depth + 1));
+            }
+        } else if let Some(platform) = entry.platform.take() {
+            if !platform.is_unknown() {
+                images.push((entry, platform));
+            }
+        } else if media_type::is_image(&entry.media_type) && unnamed < MAX_UNNAMED {
+            unnamed += 1;
+            let platform = platform_of(source, &child(source, &entry).await?).await?;
+            images.extend(platform.map(|platform| (entry, platform)));
+        }
+    }
+    Ok(images)
+}
+
 /// The entries of an index, the last one first, with their exact text.
 fn listed(
     index: &Manifest,

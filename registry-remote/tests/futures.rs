@@ -63,6 +63,7 @@ fn every_public_future_is_send(
 
     assert_send(remote.blob(blob));
     assert_send(remote.head_blob(digest));
+    assert_send(remote.summary(identifier));
     assert_send(remote.get(identifier));
     assert_send(remote.get_if_changed(identifier, version));
     assert_send(bytes.chunk());

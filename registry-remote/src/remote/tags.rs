@@ -12,7 +12,8 @@ use crate::{Client, Error};
 /// The tags of a repository, page by page.
 #[derive(Debug)]
 pub struct Tags {
-    client: Client,
+    remote: Remote,
+    window: Window,
     pager: Pager,
     invalid: Vec<String>,
 }
@@ -22,6 +23,7 @@ pub struct Tags {
 pub struct Repositories {
     client: Client,
     registry: Registry,
+    window: Window,
     pager: Pager,
     invalid: Vec<String>,
 }
@@ -41,21 +43,54 @@ struct RepositoryPage {
 
 impl Remote {
     /// The tags of this repository, page by page, in the registry's order.
+    ///
+    /// ```no_run
+    /// # async fn example(remote: registry_remote::Remote) -> Result<(), registry_remote::Error> {
+    /// let all = remote.tags().all().await?;
+    /// // One page: up to fifty of those that come after the last one seen.
+    /// if let Some(last) = all.last() {
+    ///     let page = remote.tags().after(last).page_size(50).next().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tags(&self) -> Tags {
-        let first = self.request(Method::GET, "tags/list", self.pull()).expect(&[200]);
-        let pager = Pager::new(format!("list the tags of {}", self.repository), first);
-        Tags { client: self.client.clone(), pager, invalid: Vec::new() }
+        let (remote, window) = (self.clone(), Window::default());
+        Tags { pager: remote.tag_pager(&window), remote, window, invalid: Vec::new() }
+    }
+
+    fn tag_pager(&self, window: &Window) -> Pager {
+        let route = format!("tags/list{}", window.query());
+        let first = self.request(Method::GET, &route, self.pull()).expect(&[200]);
+        Pager::new(format!("list the tags of {}", self.repository), first)
     }
 }
 
 impl Tags {
+    /// Begins after that tag, in the registry's order, which is alphabetical by the specification.
+    #[must_use]
+    pub fn after(mut self, last: &Tag) -> Self {
+        self.window.last = Some(last.to_string());
+        self.pager = self.remote.tag_pager(&self.window);
+        self
+    }
+
+    /// Asks for that many tags a page. A registry may give fewer, or take no notice; 0 leaves it to
+    /// the registry, as not asking does.
+    #[must_use]
+    pub fn page_size(mut self, size: usize) -> Self {
+        self.window.size = size;
+        self.pager = self.remote.tag_pager(&self.window);
+        self
+    }
+
     /// The tags of the next page; `None` after the last.
     ///
     /// # Errors
     ///
     /// What the registry said; [`Error::Unsupported`] where the list does not come to an end.
     pub async fn next(&mut self) -> Result<Option<Vec<Tag>>, Error> {
-        let page: Option<TagPage> = self.pager.next(self.client.transport()).await?;
+        let page: Option<TagPage> = self.pager.next(self.remote.client.transport()).await?;
         let Some(page) = page else { return Ok(None) };
         let names = page.tags.unwrap_or_default();
         self.pager.count(names.iter())?;
@@ -84,12 +119,25 @@ impl Tags {
 
 impl Repositories {
     pub(crate) fn new(client: Client, registry: Registry) -> Self {
-        let first = Request::new(Method::GET, &registry, "/v2/_catalog")
-            .resource(Resource::Registry(registry.clone()))
-            .scopes(Scopes::catalog())
-            .expect(&[200]);
-        let pager = Pager::new(format!("list the repositories of {registry}"), first);
-        Self { client, registry, pager, invalid: Vec::new() }
+        let window = Window::default();
+        let pager = repository_pager(&registry, &window);
+        Self { client, registry, window, pager, invalid: Vec::new() }
+    }
+
+    /// Begins after that repository, in the registry's order.
+    #[must_use]
+    pub fn after(mut self, last: &Repository) -> Self {
+        self.window.last = Some(last.path().to_owned());
+        self.pager = repository_pager(&self.registry, &self.window);
+        self
+    }
+
+    /// Asks for that many repositories a page, as [`Tags::page_size`] does for tags.
+    #[must_use]
+    pub fn page_size(mut self, size: usize) -> Self {
+        self.window.size = size;
+        self.pager = repository_pager(&self.registry, &self.window);
+        self
     }
 
     /// The repositories of the next page; `None` after the last.
@@ -124,6 +172,37 @@ impl Repositories {
     /// server chose it.
     pub fn invalid(&self) -> &[String] {
         &self.invalid
+    }
+}
+
+fn repository_pager(registry: &Registry, window: &Window) -> Pager {
+    let first = Request::new(Method::GET, registry, format!("/v2/_catalog{}", window.query()))
+        .resource(Resource::Registry(registry.clone()))
+        .scopes(Scopes::catalog())
+        .expect(&[200]);
+    Pager::new(format!("list the repositories of {registry}"), first)
+}
+
+/// Which part of a list is asked for first
+/// ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
+/// "Listing Tags").
+#[derive(Debug, Default)]
+struct Window {
+    last: Option<String>,
+    size: usize,
+}
+
+impl Window {
+    fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if self.size > 0 {
+            query.append_pair("n", &self.size.to_string());
+        }
+        if let Some(last) = &self.last {
+            query.append_pair("last", last);
+        }
+        let query = query.finish();
+        if query.is_empty() { query } else { format!("?{query}") }
     }
 }
 
