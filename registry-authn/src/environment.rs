@@ -71,6 +71,24 @@ impl Environment {
         self.home.as_deref().filter(|home| !home.as_os_str().is_empty())
     }
 
+    /// Where programs keep what they can do without: `XDG_CACHE_HOME`, or `.cache` in the home directory (XDG Base Directory
+    /// Specification). `None` in an environment without a home.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        self.directory("XDG_CACHE_HOME", ".cache")
+    }
+
+    /// Where programs keep their configuration: `XDG_CONFIG_HOME`, or `.config` in the home directory. `None` in an
+    /// environment without a home.
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        self.directory("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// The specification has relative paths ignored.
+    fn directory(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let named = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        named.or_else(|| Some(self.home_dir()?.join(below_home)))
+    }
+
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.variables.iter()
     }
@@ -83,5 +101,25 @@ impl fmt::Debug for Environment {
             .field("home", &self.home)
             .field("clock", &self.clock)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_those_of_the_specification() {
+        let home = Environment::empty().home("/home/me");
+        for (environment, want) in [
+            (Environment::empty(), None),
+            (home.clone(), Some("/home/me/.cache")),
+            (home.clone().var("XDG_CACHE_HOME", "/var/cache/me"), Some("/var/cache/me")),
+            (home.clone().var("XDG_CACHE_HOME", "cache"), Some("/home/me/.cache")),
+            (home.clone().var("XDG_CACHE_HOME", ""), Some("/home/me/.cache")),
+        ] {
+            assert_eq!(environment.cache_dir().as_deref(), want.map(Path::new), "{environment:?}");
+        }
+        assert_eq!(home.config_dir().as_deref(), Some(Path::new("/home/me/.config")));
     }
 }

@@ -20,6 +20,7 @@ use crate::service::Route;
 
 /// Sends a request with what the registry wants to see, and once or twice more if it wants something else.
 pub(crate) async fn authorize(session: &mut Session<'_>) -> Result<Response, Error> {
+    session.recall().await;
     loop {
         session.undress();
         // A request that expects a 401 wants to see it.
@@ -46,9 +47,7 @@ pub(crate) async fn authorize(session: &mut Session<'_>) -> Result<Response, Err
                     .await
                     .with_kind(ErrorKind::NoChallenge));
             }
-            if let Some(challenge) = &session.challenge {
-                session.inner.memory.remember(session.registry(), challenge.clone());
-            }
+            session.remember().await;
         }
         let next = Arc::clone(&session.scheme).answered(session, &answer).await?;
         if next == Next::Done || !session.may_resend() {
@@ -80,16 +79,15 @@ pub(crate) async fn attempt(session: &Session<'_>) -> Result<Response, Error> {
 /// A final 401 of the registry.
 async fn unauthorized(session: &Session<'_>, response: Response) -> Error {
     let error = response.into_error(session.inner.clock.time_of_day()).await;
-    match (&session.challenge, session.has_shown(), session.withheld()) {
-        (_, _, Some(hint)) => error.with_hint(hint),
-        (Some(_), false, None) => {
+    session.or_withheld(error, |error| match (&session.challenge, session.has_shown()) {
+        (Some(_), false) => {
             error.with_hint(format!("no credential for {}; log in", session.registry()))
         }
-        (None, false, None) => error.with_hint(
+        (None, false) => error.with_hint(
             "the registry asks for an authentication that is not supported, or does not say which",
         ),
         _ => error,
-    }
+    })
 }
 
 /// A 401 of a server that a registry redirected to: our secrets are not for it.

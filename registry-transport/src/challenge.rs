@@ -69,6 +69,19 @@ impl Challenge {
         self
     }
 
+    /// What of it holds for later requests too; `None` where that is not known.
+    #[cfg(feature = "token-cache")]
+    pub(crate) fn essence(&self) -> Option<Self> {
+        let lasting: &[&str] = match self.scheme.as_str() {
+            "bearer" => &["realm", "service"],
+            "basic" => &[],
+            _ => return None,
+        };
+        let mut essence = self.clone();
+        essence.parameters.retain(|(name, _)| lasting.contains(&name.as_str()));
+        Some(essence)
+    }
+
     /// Every challenge in these header lines, in their order. What cannot be read is left out.
     pub fn parse_all<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<Self> {
         let mut challenges = Vec::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
+use registry_name::Registry;
 use url::Url;
 
 use crate::diagnostic::Diagnostic;
@@ -39,6 +40,7 @@ struct Inner {
     elapsed: Duration,
     cause: Option<Cause>,
     first: Option<Error>,
+    untrusted_realm: Option<(Registry, String)>,
 }
 
 /// What kind of failure it is: enough to choose an exit code or the next step.
@@ -163,6 +165,12 @@ impl Error {
         })
     }
 
+    /// The registry whose credential was kept from its token endpoint, and that endpoint's host: to be
+    /// [trusted](crate::Hosts::trust_realm), if it is meant to have it.
+    pub fn untrusted_realm(&self) -> Option<(&Registry, &str)> {
+        self.0.untrusted_realm.as_ref().map(|(registry, host)| (registry, host.as_str()))
+    }
+
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -181,6 +189,7 @@ impl Error {
             elapsed: Duration::ZERO,
             cause: None,
             first: None,
+            untrusted_realm: None,
         }))
     }
 
@@ -241,6 +250,15 @@ impl Error {
 
     pub(crate) fn with_class(mut self, class: Class) -> Self {
         self.0.class = class;
+        self
+    }
+
+    pub(crate) fn with_untrusted_realm(mut self, registry: &Registry, host: &str) -> Self {
+        self.0.hint = Some(format!(
+            "the credential for {registry} was not sent to its token endpoint at {host}; \
+             trust that host as a token realm to allow it"
+        ));
+        self.0.untrusted_realm = Some((registry.clone(), host.to_owned()));
         self
     }
 

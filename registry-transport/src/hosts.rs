@@ -47,6 +47,7 @@ pub struct Hosts {
     known: BTreeMap<Prefix, Host>,
     fallback: Host,
     realms: BTreeSet<(Registry, String)>,
+    strict_realms: bool,
     private: BTreeSet<String>,
     #[cfg(feature = "files")]
     files: Option<files::HostFiles>,
@@ -88,6 +89,15 @@ impl Hosts {
     #[must_use]
     pub fn trust_realm(mut self, registry: Registry, host: impl Into<String>) -> Self {
         self.realms.insert((registry, host.into().to_ascii_lowercase()));
+        self
+    }
+
+    /// Credentials go to token realms on the registry's own host name and to those that were
+    /// [trusted](Self::trust_realm), not to others of the same operator: a realm at the same registrable domain, or in a
+    /// pair such as `registry.hub.docker.com` and `auth.docker.io`, is asked as anybody.
+    #[must_use]
+    pub fn strict_realms(mut self) -> Self {
+        self.strict_realms = true;
         self
     }
 
@@ -188,6 +198,10 @@ impl Hosts {
             }
         };
         Ok((prefix, host.or(&self.fallback)))
+    }
+
+    pub(crate) fn has_strict_realms(&self) -> bool {
+        self.strict_realms
     }
 
     pub(crate) fn trusts_realm(&self, registry: &Registry, host: &str) -> bool {

@@ -48,6 +48,8 @@ pub use self::response::{MANIFEST_CAP, PAGE_CAP, Response};
 pub use self::retry::{RetryPolicy, retry_after};
 pub use self::scheme::Scheme;
 pub use self::service::HttpService;
+#[cfg(feature = "token-cache")]
+pub use self::token::TokenCache;
 pub use self::token::{Token, TokenError};
 pub use self::transport::{Builder, Ping, Transport};
 // What the signatures above are made of.

@@ -19,14 +19,6 @@ pub(crate) enum Trust {
     Refused(Refusal),
 }
 
-/// What to say when a credential was kept from a token endpoint.
-pub(crate) fn withheld(registry: &Registry, host: &str) -> String {
-    format!(
-        "the credential for {registry} was not sent to its token endpoint at {host}; \
-         trust that host as a token realm to allow it"
-    )
-}
-
 /// The error for a realm that is not asked.
 pub(crate) fn refused(realm: &Url, refusal: Refusal) -> Error {
     let realm = RedactedUrl::from(realm);
@@ -35,11 +27,15 @@ pub(crate) fn refused(realm: &Url, refusal: Refusal) -> Error {
 }
 
 /// Endpoints and the token services of the same operator under another domain.
-const PAIRS: [(&str, &str); 2] =
-    [("registry.hub.docker.com", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
+const PAIRS: [(&str, &str); 3] = [
+    ("registry-1.docker.io", "auth.docker.io"),
+    ("registry.hub.docker.com", "auth.docker.io"),
+    ("registry.gitlab.com", "gitlab.com"),
+];
 
 /// Judges a realm. It is trusted on the registry's own host name (any port, never from https down to http), at the same
-/// registrable domain over https, in a known pair, or where the hosts' configuration says so.
+/// registrable domain over https, in a known pair, or where the hosts' configuration says so. A strict configuration leaves
+/// the first and the last.
 pub(crate) fn judge_realm(registry: &Registry, home: &Home, hosts: &Hosts, realm: &Url) -> Trust {
     if let Verdict::Refuse(refusal) = judge(home, realm) {
         return Trust::Refused(refusal);
@@ -51,9 +47,12 @@ pub(crate) fn judge_realm(registry: &Registry, home: &Home, hosts: &Hosts, realm
     let both_tls = home.origin.is_tls() && origin.is_tls();
     let trusted = ours == theirs
         || hosts.trusts_realm(registry, theirs)
-        || (both_tls && PAIRS.contains(&(ours, theirs)))
-        || (both_tls && same_domain(ours, theirs));
+        || (both_tls && !hosts.has_strict_realms() && same_operator(ours, theirs));
     if trusted { Trust::Trusted } else { Trust::Anonymous }
+}
+
+fn same_operator(ours: &str, theirs: &str) -> bool {
+    PAIRS.contains(&(ours, theirs)) || same_domain(ours, theirs)
 }
 
 /// Whether two names were registered by the same party, by the public suffix list. Addresses never were.
@@ -73,7 +72,11 @@ mod tests {
     use super::*;
 
     fn trust(registry: &str, realm: &str) -> Trust {
-        let hosts = Hosts::default()
+        trust_by(Hosts::default(), registry, realm)
+    }
+
+    fn trust_by(hosts: Hosts, registry: &str, realm: &str) -> Trust {
+        let hosts = hosts
             .plain_http("registry.plain.example".parse().unwrap())
             .trust_realm("registry.example.com".parse().unwrap(), "Login.Example.net");
         let registry: Registry = registry.parse().unwrap();
@@ -119,6 +122,23 @@ mod tests {
             ("registry.plain.example", "https://auth.plain.example/token", Anonymous),
         ] {
             assert_eq!(trust(registry, realm), want, "{registry} names {realm}");
+        }
+    }
+
+    #[test]
+    fn a_strict_configuration_trusts_the_same_host_and_what_it_was_told() {
+        // A08
+        use Trust::{Anonymous, Trusted};
+        for (registry, realm, want) in [
+            ("ghcr.io", "https://ghcr.io/token", Trusted),
+            ("registry.example.com", "https://registry.example.com:8443/token", Trusted),
+            ("registry.example.com", "https://login.example.net/token", Trusted),
+            ("docker.io", "https://auth.docker.io/token", Anonymous),
+            ("registry.hub.docker.com", "https://auth.docker.io/token", Anonymous),
+            ("registry.example.com", "https://auth.example.com/token", Anonymous),
+        ] {
+            let strict = Hosts::default().strict_realms();
+            assert_eq!(trust_by(strict, registry, realm), want, "{registry} names {realm}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Tokens: what a token endpoint answers, and how long it may be used.
 
 mod cache;
+#[cfg(feature = "token-cache")]
+mod disk;
 mod exchange;
+mod shelf;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -13,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(crate) use self::cache::{Cache, Key};
+#[cfg(feature = "token-cache")]
+pub use self::disk::TokenCache;
 pub(crate) use self::exchange::{Ask, Grant, exchange};
+pub(crate) use self::shelf::Shelf;
 
 /// A token lives this long if its answer does not say (token specification, `expires_in`), and at least this long.
 const SHORTEST: Duration = Duration::from_secs(60);

@@ -37,6 +37,7 @@ use crate::response::Response;
 use crate::retry::{Class, Next, RetryPolicy, backoff, jitter, next};
 use crate::scheme::{Schemes, Session};
 use crate::service::{HttpService, has_private_address};
+use crate::token::Shelf;
 
 /// Sends requests to registries. Cheap to clone; all clones share connections, tokens and cool-downs.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) warnings: Arc<Warnings>,
     /// The service is a caller's own and complete: nothing is added to it.
     pub(crate) finished: bool,
+    pub(crate) shelf: Option<Arc<dyn Shelf>>,
     gates: Arc<Gates>,
     /// Which host names have turned out to be on a private network.
     localities: Arc<Mutex<HashMap<String, bool>>>,

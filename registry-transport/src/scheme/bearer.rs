@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::realm::{Trust, judge_realm, refused};
 use crate::redact::RedactedUrl;
 use crate::token::{Ask, Grant, Held, Key, exchange};
+use crate::transport::Inner;
 
 /// Shows a token from the realm that the registry names; a
 /// [`Credential::RegistryToken`](registry_authn::Credential::RegistryToken) as it is.
@@ -77,16 +78,15 @@ impl Scheme for Bearer {
             &session.request.scopes,
             session.resource(),
         );
-        let memory = &session.inner.memory;
         let (resend, widen) = match &session.proof {
             // A caller that did not say what it needs takes the registry's word, within limits.
             Proof::Nothing => (true, session.scopes.is_empty()),
             Proof::Token { token, key, remembered } => {
-                memory.tokens.forget(key, token);
+                session.forget_token(key, token).await;
                 (wider.is_some() || *remembered, true)
             }
             Proof::Given(token) => {
-                memory.forget_given(session.registry(), token);
+                session.inner.memory.forget_given(session.registry(), token);
                 (true, session.scopes.is_empty())
             }
             Proof::Credential(_) => (session.forget_credential().await?, false),
@@ -147,29 +147,37 @@ async fn token(
         registry: home,
         grant: Grant::Query,
     };
-    let fetch = || {
-        let inner = Arc::clone(inner);
-        async move {
-            let span = tracing::debug_span!("token", realm = %RedactedUrl::from(&ask.realm), scopes = %ask.scopes);
-            let token = exchange(Arc::clone(&inner), ask).instrument(span).await?;
-            Held::new(&token, inner.clock.now())
-                .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer has no token"))
-        }
-    };
+    let fetch = || fetch(Arc::clone(inner), key.clone(), ask);
     let need = if session.request.bulk { FOR_A_BLOB } else { Duration::ZERO };
     match inner.memory.tokens.get(&key, inner.clock.now(), need, fetch).await {
         Ok((token, remembered)) => Ok((token, key, remembered)),
         Err(error) if error.kind() == ErrorKind::TokenRefused => {
             // The keychain may have something better next time.
             session.forget();
-            Err(match session.withheld() {
-                Some(hint) => error.with_hint(hint),
-                None => error,
-            })
+            Err(session.or_withheld(error, std::convert::identity))
         }
         Err(error) => {
             session.unsettled |= refreshable && error.is_retryable();
             Err(error)
         }
     }
+}
+
+/// A token from an earlier process, or else from its endpoint.
+async fn fetch(inner: Arc<Inner>, key: Key, ask: Ask) -> Result<Held, Error> {
+    let credential = ask.credential.clone();
+    if let Some(shelf) = &inner.shelf
+        && let Some(held) = shelf.find(&key, &credential, &*inner.clock).await
+    {
+        return Ok(held);
+    }
+    let span =
+        tracing::debug_span!("token", realm = %RedactedUrl::from(&ask.realm), scopes = %ask.scopes);
+    let token = exchange(Arc::clone(&inner), ask).instrument(span).await?;
+    let held = Held::new(&token, inner.clock.now())
+        .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer has no token"))?;
+    if let Some(shelf) = &inner.shelf {
+        shelf.keep(&key, &credential, &held, inner.clock.time_of_day()).await;
+    }
+    Ok(held)
 }

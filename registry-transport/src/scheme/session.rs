@@ -202,6 +202,37 @@ impl<'a> Session<'a> {
         self.fresh = error.status() == Some(StatusCode::MISDIRECTED_REQUEST);
     }
 
+    /// What an earlier process learnt, where this one has learnt nothing yet.
+    pub(crate) async fn recall(&mut self) {
+        let inner = self.inner;
+        if let (None, Some(shelf)) = (&self.challenge, &inner.shelf)
+            && let Some(challenge) =
+                shelf.challenge(self.registry(), inner.clock.time_of_day()).await
+            && self.adopt(std::slice::from_ref(&challenge))
+        {
+            inner.memory.remember(self.registry(), challenge);
+        }
+    }
+
+    /// Keeps what the registry wants to see for the requests to come.
+    pub(crate) async fn remember(&self) {
+        let Some(challenge) = &self.challenge else { return };
+        let inner = self.inner;
+        inner.memory.remember(self.registry(), challenge.clone());
+        if let Some(shelf) = &inner.shelf {
+            shelf.learn(self.registry(), challenge, inner.clock.time_of_day()).await;
+        }
+    }
+
+    /// Forgets a token that was refused, wherever it is kept.
+    pub(super) async fn forget_token(&self, key: &Key, token: &Held) {
+        let inner = self.inner;
+        inner.memory.tokens.forget(key, token);
+        if let Some(shelf) = &inner.shelf {
+            shelf.forget(&token.secret, inner.clock.time_of_day()).await;
+        }
+    }
+
     /// Starts an attempt with the caller's headers.
     pub(crate) fn undress(&mut self) {
         self.headers = self.request.headers.clone();
@@ -231,9 +262,11 @@ impl<'a> Session<'a> {
         error.origin() == Some(&self.home.origin)
     }
 
-    /// What to say when a credential was kept from a token endpoint that it would have helped with.
-    pub(crate) fn withheld(&self) -> Option<String> {
-        let host = self.withheld_from.as_ref()?;
-        Some(crate::realm::withheld(&self.request.registry, host))
+    /// The error, with what to do when a credential was kept from a token endpoint that it would have helped with.
+    pub(crate) fn or_withheld(&self, error: Error, other: impl FnOnce(Error) -> Error) -> Error {
+        match &self.withheld_from {
+            Some(host) => error.with_untrusted_realm(self.registry(), host),
+            None => other(error),
+        }
     }
 }

@@ -17,6 +17,9 @@ use crate::hosts::Hosts;
 use crate::retry::RetryPolicy;
 use crate::scheme::{Scheme, Schemes};
 use crate::service::{Connect, HttpService, Reqwest, user_agent};
+use crate::token::Shelf;
+#[cfg(feature = "token-cache")]
+use crate::token::TokenCache;
 
 /// Builds a [`Transport`].
 #[derive(Default)]
@@ -25,6 +28,7 @@ pub struct Builder {
     keychain: Option<Arc<dyn Keychain>>,
     hosts: Hosts,
     schemes: Schemes,
+    shelf: Option<Arc<dyn Shelf>>,
     policy: RetryPolicy,
     deadlines: Deadlines,
     clock: Option<Arc<dyn Clock>>,
@@ -52,6 +56,14 @@ impl Builder {
     #[must_use]
     pub fn scheme_for(mut self, registry: Registry, scheme: Arc<dyn Scheme>) -> Self {
         self.schemes.set(registry, scheme);
+        self
+    }
+
+    /// Keeps tokens and challenges for later processes. Nothing is kept unless set.
+    #[cfg(feature = "token-cache")]
+    #[must_use]
+    pub fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.shelf = Some(Arc::new(cache));
         self
     }
 
@@ -150,6 +162,7 @@ impl Builder {
             schemes: self.schemes,
             warnings: Arc::default(),
             finished: self.finished,
+            shelf: self.shelf,
             gates: Arc::default(),
             localities: Arc::default(),
         };

@@ -10,7 +10,7 @@ use super::{Inner, Transport};
 use crate::authorize::Memory;
 use crate::challenge::Challenge;
 use crate::error::{Error, ErrorKind};
-use crate::realm::{Trust, judge_realm, refused, withheld};
+use crate::realm::{Trust, judge_realm, refused};
 use crate::token::{Ask, Grant, Held, Token, exchange};
 
 impl Transport {
@@ -86,9 +86,8 @@ impl Transport {
             Trust::Anonymous if !credential.is_anonymous() => {
                 let host = realm.host_str().unwrap_or_default();
                 let what = format!("the token endpoint of {registry} is not trusted");
-                return Err(
-                    Error::new(ErrorKind::Refused, what).with_hint(withheld(registry, host))
-                );
+                let error = Error::new(ErrorKind::Refused, what);
+                return Err(error.with_untrusted_realm(registry, host));
             }
             Trust::Refused(refusal) => return Err(refused(&realm, refusal)),
             Trust::Trusted | Trust::Anonymous => {}
@@ -139,6 +138,7 @@ impl Transport {
             schemes: inner.schemes.clone(),
             warnings: Arc::clone(&inner.warnings),
             finished: inner.finished,
+            shelf: None,
             gates: Arc::clone(&inner.gates),
             localities: Arc::clone(&inner.localities),
         };

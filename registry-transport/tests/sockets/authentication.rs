@@ -159,6 +159,7 @@ async fn a08_a_credential_is_not_sent_to_a_token_endpoint_of_somebody_else() {
             let error = answer.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TokenRefused);
             assert!(error.hint().unwrap().contains("localhost"), "{:?}", error.hint());
+            assert_eq!(error.untrusted_realm(), Some((&world.registry(), "localhost")));
         } else {
             assert!(answer.unwrap().status().is_success());
         }

@@ -163,3 +163,48 @@ async fn r10_an_identity_token_is_not_posted_to_where_a_token_endpoint_redirects
     assert!(!printed(&error).contains("canary"), "{}", printed(&error));
     world.assert_nothing_leaked();
 }
+
+#[cfg(feature = "token-cache")]
+#[tokio::test]
+async fn a_later_process_asks_with_the_token_of_an_earlier_one() {
+    use registry_transport::{TokenCache, Transport};
+
+    let world = World::new([("A", guarded(access())), ("T", token_server())]);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.json");
+    let process = |password: &str| {
+        let login = Credential::basic(USER, password);
+        Transport::builder()
+            .keychain(std::sync::Arc::new(registry_authn::Fixed::for_registry(
+                world.registry(),
+                login,
+            )))
+            .token_cache(TokenCache::at(&path))
+            .build()
+            .unwrap()
+    };
+    for (password, requests) in [(PASSWORD, 3), (PASSWORD, 1), ("wrong", 1), (PASSWORD, 1)] {
+        let before = world.count("A") + world.count("T");
+        process(password).send(world.get(TAGS)).await.ok();
+        assert_eq!(world.count("A") + world.count("T") - before, requests, "{password}");
+    }
+    let file = std::fs::read_to_string(&path).unwrap();
+    assert!(!file.contains(USER) && !file.contains(PASSWORD), "{file}");
+
+    // One that the registry does not take any more is replaced, for everybody.
+    let text = file.replace("canary-token", "stale-token");
+    std::fs::write(&path, text).unwrap();
+    for requests in [3, 1] {
+        let before = world.count("A") + world.count("T");
+        process(PASSWORD).send(world.get(TAGS)).await.unwrap();
+        assert_eq!(world.count("A") + world.count("T") - before, requests);
+    }
+
+    // A broken file costs two requests and nothing else.
+    std::fs::write(&path, "{").unwrap();
+    for requests in [3, 1] {
+        let before = world.count("A") + world.count("T");
+        process(PASSWORD).send(world.get(TAGS)).await.unwrap();
+        assert_eq!(world.count("A") + world.count("T") - before, requests);
+    }
+}
