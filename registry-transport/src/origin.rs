@@ -19,7 +19,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of an `http` or `https` URL; the root of all names (`https://.`) is nobody's.
+    /// The origin of an `http` or `https` URL; a name with an empty label is nobody's.
     pub fn of(url: &Url) -> Option<Self> {
         let tls = match url.scheme() {
             "https" => true,
@@ -28,7 +28,7 @@ impl Origin {
         };
         let host = url.host_str()?;
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        if host.is_empty() {
+        if host.split('.').any(str::is_empty) {
             return None;
         }
         Some(Self { tls, host, port: url.port_or_known_default()? })

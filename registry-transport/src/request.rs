@@ -1,8 +1,11 @@
 //! One request to a registry: what is asked, what it needs, what counts as an answer.
 
+use std::fmt;
 use std::ops::Range;
 
-use http::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, RANGE};
+use http::header::{
+    ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, RANGE,
+};
 use http::{Method, StatusCode};
 use registry_authn::{Resource, Scopes};
 use registry_name::Registry;
@@ -10,6 +13,7 @@ use url::Url;
 
 use crate::body::Body;
 use crate::budget::Budget;
+use crate::redact::RedactedUrl;
 
 /// A request to a registry. It belongs to a *home* registry, also when a server chose its URL: secrets go to the home
 /// registry's origin and nowhere else.
@@ -30,8 +34,11 @@ pub struct Request {
     pub(crate) invalid: Option<String>,
 }
 
+/// Headers that hold a secret, whoever sets them.
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
 /// Where a request goes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Target {
     /// A path (with an optional query) at the registry's endpoint.
     Path(String),
@@ -178,7 +185,7 @@ impl Request {
     fn set(&mut self, name: HeaderName, value: &[u8], secret: bool) {
         match HeaderValue::from_bytes(value) {
             Ok(mut value) => {
-                value.set_sensitive(secret);
+                value.set_sensitive(secret || SECRET.contains(&name));
                 self.headers.insert(name, value);
             }
             Err(_) => self.invalid = Some(format!("header {name} cannot hold this value")),
@@ -187,6 +194,18 @@ impl Request {
 
     pub(crate) fn resource_or_registry(&self) -> Resource {
         self.resource.clone().unwrap_or_else(|| Resource::Registry(self.registry.clone()))
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => {
+                // Its query may hold what only the registry should see.
+                write!(f, "{:?}", path.split(['?', '#']).next().unwrap_or_default())
+            }
+            Self::Url(url) => RedactedUrl::from(url).fmt(f),
+        }
     }
 }
 

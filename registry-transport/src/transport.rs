@@ -9,6 +9,7 @@ mod ping;
 mod steps;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ use crate::service::{HttpService, has_private_address};
 use crate::token::Shelf;
 
 /// Sends requests to registries. Cheap to clone; all clones share connections, tokens and cool-downs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport {
     inner: Arc<Inner>,
     cancellation: Cancellation,
@@ -350,6 +351,13 @@ impl Inner {
         home.local = has_private_address(&name).await;
         let mut all = self.localities.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(name, home.local);
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A keychain may print who logs in.
+        f.debug_struct("Transport").field("hosts", &self.inner.hosts).finish_non_exhaustive()
     }
 }
 

@@ -27,6 +27,8 @@ fn where_a_server_may_send_us_and_what_goes_along() {
         (public, "ftp://registry.example.com/", Refuse(Scheme)),
         (public, "file:///etc/passwd", Refuse(Scheme)),
         (public, "https://./x", Refuse(Scheme)),
+        (public, "https://registry.example.com../x", Refuse(Scheme)),
+        (public, "https://a..example.com/x", Refuse(Scheme)),
         (public, "data:text/plain,x", Refuse(Scheme)),
         (public, "https://registry.example.com@evil.example/", Refuse(UserInformation)),
         (public, "https://user:pw@registry.example.com/", Refuse(UserInformation)),

@@ -33,7 +33,9 @@ fn located(home: &Home, url: &Url) {
     let verdict = judge(home, url);
     let with_user = !url.username().is_empty() || url.password().is_some();
     let origin = Origin::of(url);
-    let hosted = matches!(url.scheme(), "http" | "https") && url.host_str() != Some(".");
+    let host = url.host_str().unwrap_or_default();
+    let named = !host.strip_suffix('.').unwrap_or(host).split('.').any(str::is_empty);
+    let hosted = matches!(url.scheme(), "http" | "https") && named;
     assert_eq!(origin.is_some(), hosted, "{url}");
 
     // Secrets go to the very same origin and nowhere else.

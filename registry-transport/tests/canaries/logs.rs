@@ -1,56 +1,17 @@
 //! X04: nothing that is logged, at any level, by this crate or by those below it, holds a secret.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
-use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use registry_authn::{Credential, Fixed, Scopes};
 use registry_faults::origin::{Reply, Script, Stage, on};
 use registry_faults::registry::{Access, Registry};
 use registry_transport::{Method, Request, Transport, header};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
-/// Keeps everything.
-#[derive(Clone, Default)]
-struct Everything(Arc<Mutex<String>>);
-
-impl Visit for Everything {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
-    }
-}
-
-impl Subscriber for Everything {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut self.clone());
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use crate::everything::Everything;
 
 #[test]
 fn x04_a_log_of_everything_holds_no_secret() {
-    let log = Everything::default();
-    let ran = tracing::subscriber::with_default(log.clone(), || {
-        // One thread, so that this thread's subscriber sees everything.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(dance())
-    });
-    let log = log.0.lock().unwrap();
+    let (ran, log) = Everything::while_running(dance());
     for canary in [
         "canary-user",
         "canary-password",
