@@ -70,6 +70,7 @@ pub(crate) async fn attempt(session: &Session<'_>) -> Result<Response, Error> {
         named: &session.home.origin,
         hops: HOPS,
         route: Route { bulk: request.bulk, fresh: session.fresh, ..Route::default() },
+        limited: true,
         secret_body: false,
         keep_redirects: request.expect.iter().any(redirect),
     };

@@ -65,6 +65,11 @@ impl Budget {
         })
     }
 
+    /// The resends that were charged so far.
+    pub(crate) fn retries(&self) -> u32 {
+        self.account(|account| account.spent.retries)
+    }
+
     pub(crate) fn charge(&self, class: Class, next: Next) {
         self.account(|account| account.spent.charge(class, next));
     }

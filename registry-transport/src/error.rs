@@ -41,6 +41,7 @@ struct Inner {
     cause: Option<Cause>,
     first: Option<Error>,
     untrusted_realm: Option<(Registry, String)>,
+    tried: Vec<Error>,
 }
 
 /// What kind of failure it is: enough to choose an exit code or the next step.
@@ -148,6 +149,11 @@ impl Error {
         self.0.first.as_ref()
     }
 
+    /// How the mirrors failed that were asked before, in the order in which they were asked.
+    pub fn tried(&self) -> &[Error] {
+        &self.0.tried
+    }
+
     /// What the caller can do about it.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref().or(match self.0.kind {
@@ -190,6 +196,7 @@ impl Error {
             cause: None,
             first: None,
             untrusted_realm: None,
+            tried: Vec::new(),
         }))
     }
 
@@ -248,6 +255,14 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_boxed_cause(
+        mut self,
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    ) -> Self {
+        self.0.cause = Some(Arc::from(cause));
+        self
+    }
+
     pub(crate) fn with_class(mut self, class: Class) -> Self {
         self.0.class = class;
         self
@@ -283,6 +298,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_tried(mut self, tried: Vec<Self>) -> Self {
+        self.0.tried = tried;
+        self
+    }
+
     pub(crate) fn with_history(
         mut self,
         attempts: u32,
@@ -298,7 +318,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { what, method, url, diagnostics, attempts, elapsed, .. } = &*self.0;
+        let Inner { what, method, url, diagnostics, attempts, elapsed, tried, .. } = &*self.0;
         if let (Some(method), Some(url)) = (method, url) {
             write!(f, "{method} {url}: ")?;
         }
@@ -308,6 +328,14 @@ impl fmt::Display for Error {
         }
         if *attempts > 1 {
             write!(f, " ({attempts} attempts in {:.1} s)", elapsed.as_secs_f64())?;
+        }
+        for (n, error) in tried.iter().enumerate() {
+            write!(f, "{}{error}", if n == 0 { "; mirrors before: " } else { "; " })?;
+            let causes =
+                std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+            if let Some(root) = causes.last() {
+                write!(f, " ({root})")?;
+            }
         }
         Ok(())
     }

@@ -37,6 +37,11 @@ pub enum Event<'a> {
         /// How long is waited.
         wait: Duration,
     },
+    /// A mirror did not answer as it should: the next place is asked.
+    MirrorFailed {
+        /// Which one, and how it failed.
+        reason: &'a Error,
+    },
     /// A token was fetched.
     TokenFetched {
         /// The token endpoint.
@@ -72,6 +77,8 @@ pub struct Counters {
     pub token_requests: u64,
     /// Redirects that were followed.
     pub redirects: u64,
+    /// Connections that were opened; a caller's own service does not tell.
+    pub connections: u64,
     /// Bytes of request bodies announced for sending.
     pub bytes_sent: u64,
     /// Bytes of response bodies received.
@@ -85,6 +92,7 @@ pub(crate) struct Tally {
     pub(crate) retries: AtomicU64,
     pub(crate) token_requests: AtomicU64,
     pub(crate) redirects: AtomicU64,
+    pub(crate) connections: AtomicU64,
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) bytes_received: AtomicU64,
 }
@@ -101,6 +109,7 @@ impl Tally {
             retries: read(&self.retries),
             token_requests: read(&self.token_requests),
             redirects: read(&self.redirects),
+            connections: read(&self.connections),
             bytes_sent: read(&self.bytes_sent),
             bytes_received: read(&self.bytes_received),
         }

@@ -1,7 +1,7 @@
 //! Redirects, followed by hand: each hop is judged before it is taken, and secrets stay at home.
 
 use std::pin::pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -15,6 +15,7 @@ use crate::body::Body;
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Tally};
+use crate::hosts::Server;
 use crate::origin::{Home, Origin, Refusal, Verdict, judge, locate};
 use crate::redact::RedactedUrl;
 use crate::response::{Context, Response};
@@ -40,6 +41,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) hops: usize,
     /// How to connect; whether to public addresses only is found out for each hop.
     pub(crate) route: Route,
+    /// It waits for its turn at a server with a limit. What a running transfer waits for must not.
+    pub(crate) limited: bool,
     /// The body is a secret and goes to the home only.
     pub(crate) secret_body: bool,
     /// A redirect is the answer that the caller wants.
@@ -123,18 +126,32 @@ pub(crate) fn turn(method: &Method, status: StatusCode) -> Turn {
     }
 }
 
-/// The one place where secrets are attached: at home everything goes along, elsewhere what holds no secret.
-fn dress(inner: &Inner, outgoing: &Outgoing<'_>, at_home: bool) -> HeaderMap {
+/// Whether a header may be seen by anyone.
+pub(crate) fn is_harmless(name: &HeaderName, value: &HeaderValue) -> bool {
     const HARMLESS: [HeaderName; 6] =
         [ACCEPT, RANGE, CONTENT_TYPE, CONTENT_RANGE, IF_MATCH, IF_NONE_MATCH];
+    HARMLESS.contains(name) && !value.is_sensitive()
+}
+
+/// The one place where secrets are attached: at home everything goes along, elsewhere what holds no secret.
+///
+/// What was configured for a server goes along when the request is meant for it, and not when another one leads there.
+fn dress(outgoing: &Outgoing<'_>, server: &Server, at_home: bool, finished: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in outgoing.headers {
-        if at_home || (HARMLESS.contains(name) && !value.is_sensitive()) {
+        if at_home || is_harmless(name, value) {
             headers.append(name.clone(), value.clone());
         }
     }
-    if !inner.finished {
-        headers.insert(USER_AGENT, inner.user_agent.clone());
+    if at_home && outgoing.home.origin == *outgoing.named {
+        for name in server.headers.keys().filter(|name| !outgoing.headers.contains_key(*name)) {
+            for value in server.headers.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+    }
+    if !finished {
+        headers.insert(USER_AGENT, server.user_agent.clone());
     }
     // A transfer that somebody else compressed has neither the length nor the digest that was announced.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -155,13 +172,20 @@ async fn call(
 ) -> Result<Response, Error> {
     let method = outgoing.method;
     let size = outgoing.body.size();
-    let public_only = !home.local && Origin::of(url).as_ref() != Some(outgoing.named);
+    let origin = Origin::of(url);
+    let public_only = !home.local && origin.as_ref() != Some(outgoing.named);
+    let server = inner.servers.of(origin.as_ref().unwrap_or(&outgoing.home.origin))?;
+    // Bytes that are sent do not show here: only downloads are known to have stopped.
+    let patience = if size == 0 { inner.deadlines.body_idle } else { Duration::MAX };
+    let limiter = server.limiter(size);
+    let limited = outgoing.limited && !inner.finished;
+    let permit = if limited { Some(limiter.enter(patience).await) } else { None };
     let body = RequestBody::open(outgoing.body);
     let progress = body.progress();
     let request = HttpRequest {
         method: method.clone(),
         url: url.clone(),
-        headers: dress(inner, outgoing, at_home),
+        headers: dress(outgoing, &server, at_home, inner.finished),
         body,
         route: Route { public_only, ..outgoing.route },
     };
@@ -187,6 +211,15 @@ async fn call(
         inner.listeners.tell(&Event::Warning(&warning));
     }
     let HttpResponse { status, headers, body } = answer;
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        limiter.lower();
+    } else if status.is_success() {
+        limiter.raise();
+    }
+    let body = match permit {
+        Some(permit) => permit.until_the_end_of(body),
+        None => body,
+    };
     let context = Context {
         method: method.clone(),
         url: url.clone(),
@@ -256,6 +289,7 @@ pub(crate) fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
         ),
         _ => None,
     };
+    let hint = error.hint().or(hint);
     let failure = Error::new(kind, error.to_string())
         .with_request(method, url)
         .with_class(class_of_transport(error.kind()))

@@ -1,13 +1,12 @@
 //! How each registry is reached: endpoint, certificates, proxy, mirrors, and which token realms are trusted.
 
-#![allow(dead_code, reason = "what is said here is acted on next")]
-
 #[cfg(feature = "files")]
 pub mod files;
 mod host;
 mod mirror;
 mod prefix;
 mod proxy;
+mod server;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +16,13 @@ use std::net::IpAddr;
 use registry_name::Registry;
 use url::Url;
 
+pub(crate) use self::host::Connection;
 pub use self::host::Host;
 pub use self::mirror::Mirror;
+pub(crate) use self::mirror::Place;
 pub use self::prefix::{Prefix, PrefixError};
 pub use self::proxy::Proxy;
+pub(crate) use self::server::{Server, Servers};
 use crate::error::{Error, ErrorKind};
 use crate::origin::is_local_name;
 
@@ -57,9 +59,9 @@ impl Hosts {
     /// How the registry, or the part of it, that `prefix` names is reached. It replaces what was said about the same
     /// prefix before.
     ///
-    /// For a repository, the longest prefix that it lies under decides alone about mirrors, location and blocking. How to
-    /// connect it says setting by setting: what it leaves open is looked up in the prefix that is the registry, and then
-    /// in the [`fallback`](Self::fallback).
+    /// For a repository, the longest prefix that says anything about mirrors, location or blocking decides about these
+    /// alone. How to connect belongs to the server, whichever repository is asked for: it is said about the registry as a
+    /// whole, or in the [`fallback`](Self::fallback).
     #[must_use]
     pub fn host(mut self, prefix: Prefix, host: Host) -> Self {
         self.known.insert(prefix, host);
@@ -176,12 +178,14 @@ impl Hosts {
     )]
     pub(crate) fn reach(&self, registry: &Registry, path: &str) -> Result<(Prefix, Host), Error> {
         let whole = Prefix::from(registry.clone());
-        let covering =
-            self.known.iter().filter(|(prefix, _)| prefix.rest(registry, path).is_some());
+        let covering = self
+            .known
+            .iter()
+            .filter(|(prefix, host)| host.decides() && prefix.rest(registry, path).is_some());
         let (prefix, mut host) = covering
             .max_by_key(|(prefix, _)| prefix.rank())
             .map_or_else(|| (whole.clone(), Host::new()), |(p, host)| (p.clone(), host.clone()));
-        if let Some(registry) = self.known.get(&whole).filter(|_| prefix != whole) {
+        if let Some(registry) = self.known.get(&whole) {
             host = host.or_connection(registry);
         }
         #[cfg(feature = "files")]
@@ -197,6 +201,9 @@ impl Hosts {
                 }
             }
         };
+        if host.decides() {
+            return Ok((prefix, host.or_connection(&self.fallback)));
+        }
         Ok((prefix, host.or(&self.fallback)))
     }
 
@@ -210,10 +217,6 @@ impl Hosts {
 
     pub(crate) fn allows_private(&self, host: &str) -> bool {
         self.private.contains(host)
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Host> {
-        self.known.values().chain([&self.fallback])
     }
 
     fn change(mut self, registry: Registry, change: impl FnOnce(Host) -> Host) -> Self {
@@ -236,6 +239,43 @@ pub(crate) fn endpoint_of(registry: &Registry, host: &Host) -> Result<Url, Error
         Error::new(ErrorKind::Config, format!("{registry} cannot be part of a URL"))
             .with_cause(cause)
     })
+}
+
+/// The registry whose settings and credential belong to a server.
+pub(crate) fn registry_at(endpoint: &Url) -> Result<Registry, Error> {
+    let host = endpoint.host_str().unwrap_or_default();
+    let name = match endpoint.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    // A host without a dot is a registry once it has a port.
+    let with_port = || format!("{host}:{}", endpoint.port_or_known_default().unwrap_or_default());
+    name.parse().or_else(|_| with_port().parse()).map_err(|cause| {
+        Error::new(ErrorKind::Config, format!("{name} is not a registry")).with_cause(cause)
+    })
+}
+
+/// The URL that a repository's name is put behind at a mirror; it ends with a slash.
+pub(crate) fn mirror_endpoint(hosts: &Hosts, mirror: &Mirror) -> Result<Url, Error> {
+    let (mut url, below) = match &mirror.place {
+        Place::Url { url, whole: true } => (url.clone(), String::new()),
+        Place::Url { url, whole: false } => (url.clone(), "v2/".to_owned()),
+        Place::Location(location) => {
+            let Some(registry) = location.registry() else {
+                let what = format!("{location} is a whole domain, and no place to read from");
+                return Err(Error::new(ErrorKind::Config, what));
+            };
+            let own = mirror.host.as_deref().cloned().unwrap_or_default();
+            let endpoint =
+                endpoint_of(registry, &own.or_connection(&hosts.connection_to(registry)?))?;
+            let path = location.path();
+            let slash = if path.is_empty() { "" } else { "/" };
+            (endpoint, format!("v2/{path}{slash}"))
+        }
+    };
+    let path = format!("{}/{below}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
 }
 
 /// Whether a host name or address is this machine by the way it is written.

@@ -44,6 +44,12 @@ impl Origin {
         &self.host
     }
 
+    /// Whether both are on the same host, and on the same port or each on the one of its scheme.
+    pub(crate) fn is_same_host(&self, other: &Self) -> bool {
+        let usual = |origin: &Self| origin.port == if origin.tls { 443 } else { 80 };
+        self.host == other.host && (self.port == other.port || usual(self) && usual(other))
+    }
+
     /// The port.
     pub fn port(&self) -> u16 {
         self.port

@@ -30,6 +30,8 @@ pub struct Request {
     pub(crate) replay: Replay,
     pub(crate) budget: Option<Budget>,
     pub(crate) bulk: bool,
+    /// Mirrors are not asked.
+    pub(crate) upstream: bool,
     /// The first header that could not be built; reported when the request is sent.
     pub(crate) invalid: Option<String>,
 }
@@ -87,6 +89,7 @@ impl Request {
             expect: Vec::new(),
             budget: None,
             bulk: false,
+            upstream: false,
             invalid: None,
         }
     }
@@ -179,6 +182,13 @@ impl Request {
     #[must_use]
     pub fn bulk(mut self) -> Self {
         self.bulk = true;
+        self
+    }
+
+    /// Asks the registry itself and none of its mirrors: what is there, and not what can be had somewhere.
+    #[must_use]
+    pub fn upstream(mut self) -> Self {
+        self.upstream = true;
         self
     }
 

@@ -23,6 +23,7 @@ use crate::redact::RedactedUrl;
 use crate::request::is_expected;
 use crate::retry::{Class, class_of_status, class_of_transport, retry_after};
 use crate::service::{HttpErrorKind, ResponseBody};
+use crate::transport::MirrorOrigin;
 
 /// A whole manifest: 4 MiB.
 pub const MANIFEST_CAP: u64 = 4 << 20;
@@ -39,6 +40,7 @@ pub struct Response {
     context: Context,
     meter: Meter,
     cancellation: Cancellation,
+    mirror: Option<MirrorOrigin>,
 }
 
 /// What a response has to know about its request.
@@ -61,7 +63,7 @@ impl Response {
         context: Context,
     ) -> Self {
         let cancellation = Cancellation::new();
-        Self { status, headers, body, context, meter: Meter::default(), cancellation }
+        Self { status, headers, body, context, meter: Meter::default(), cancellation, mirror: None }
     }
 
     /// Its body ends with an error once this is cancelled.
@@ -104,6 +106,24 @@ impl Response {
     /// How many requests the registry still answers, if it says so.
     pub fn rate_limit(&self) -> Option<RateLimit> {
         rate_limit(&self.headers)
+    }
+
+    /// Whether the answer came by way of a mirror of the registry.
+    pub fn is_from_mirror(&self) -> bool {
+        self.mirror.is_some()
+    }
+
+    /// The content was wrong: it is not what its digest says. If a mirror sent it, that mirror is not asked for this
+    /// registry's content again as long as the transport lives.
+    pub fn distrust(&self) {
+        if let Some(mirror) = &self.mirror {
+            mirror.distrust();
+        }
+    }
+
+    pub(crate) fn came_from(mut self, mirror: MirrorOrigin) -> Self {
+        self.mirror = Some(mirror);
+        self
     }
 
     /// The length that the header announces, in bytes; the answer to a HEAD has one without a body.

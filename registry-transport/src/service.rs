@@ -5,6 +5,7 @@
 
 mod body;
 mod classify;
+mod connect;
 mod error;
 pub(crate) mod log;
 mod reqwest;
@@ -26,7 +27,7 @@ use crate::body::Body;
 pub use self::body::{BodyError, RequestBody};
 pub(crate) use self::body::{Progress, State};
 pub use self::error::{HttpError, HttpErrorKind};
-pub(crate) use self::reqwest::{Connect, Reqwest};
+pub(crate) use self::reqwest::Reqwest;
 pub(crate) use self::resolve::has_private_address;
 pub(crate) use self::wrappers::user_agent;
 pub use self::wrappers::{Logging, Retrying, UserAgent};

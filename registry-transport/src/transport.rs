@@ -1,19 +1,20 @@
 //! The transport: one visible flow from a request to an answer.
 //!
 //! ```text
-//! send: retry ─► authorize ─► follow ─► HttpService
+//! send: walk ─► retry ─► authorize ─► follow ─► HttpService
 //! ```
 
 mod builder;
 mod ping;
 mod steps;
+mod walk;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use registry_authn::Keychain;
 use registry_name::Registry;
 use tracing::Instrument as _;
@@ -21,6 +22,8 @@ use url::{Host, Url};
 
 pub use self::builder::Builder;
 pub use self::ping::Ping;
+use self::walk::Distrusted;
+pub(crate) use self::walk::Origin as MirrorOrigin;
 use crate::authorize::{Memory, attempt, authorize};
 use crate::budget::Budget;
 use crate::cancellation::Cancellation;
@@ -29,13 +32,14 @@ use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Counters, Event, Listeners, Tally};
 use crate::gate::{Gate, Gates};
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, Servers};
 use crate::notice::{Warning, Warnings};
-use crate::origin::{Home, Origin, is_private_host};
+use crate::origin::{Home, Origin};
 use crate::redact::RedactedUrl;
-use crate::request::{Request, Target, is_expected};
+use crate::request::{Request, is_expected};
 use crate::response::Response;
 use crate::retry::{Class, Next, RetryPolicy, backoff, jitter, next};
+use crate::route::{Candidate, at, home, routes};
 use crate::scheme::{Schemes, Session};
 use crate::service::{HttpService, has_private_address};
 use crate::token::Shelf;
@@ -57,7 +61,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) listeners: Listeners,
     pub(crate) tally: Arc<Tally>,
-    pub(crate) user_agent: HeaderValue,
+    pub(crate) servers: Arc<Servers>,
     pub(crate) memory: Memory,
     pub(crate) schemes: Schemes,
     pub(crate) warnings: Arc<Warnings>,
@@ -65,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) finished: bool,
     pub(crate) shelf: Option<Arc<dyn Shelf>>,
     gates: Arc<Gates>,
+    distrusted: Distrusted,
     /// Which host names have turned out to be on a private network.
     localities: Arc<Mutex<HashMap<String, bool>>>,
 }
@@ -78,14 +83,21 @@ impl Transport {
     /// Sends a request: authenticates when asked to, follows redirects, and sends again what failed in passing.
     ///
     /// A status that the request expects is an answer, its body unread. Everything else is an [`Error`].
-    pub async fn send(&self, request: Request) -> Result<Response, Error> {
-        let (url, home) = self.inner.prepare(&request)?;
-        let span = tracing::debug_span!("request", method = %request.method, url = %RedactedUrl::from(&url));
+    ///
+    /// Manifests and blobs are read from the registry's mirrors first, if [`Hosts`] name any.
+    pub async fn send(&self, mut request: Request) -> Result<Response, Error> {
+        // Mirrors and the registry spend from one account.
+        request.budget.get_or_insert_default();
+        let candidates = self.inner.routes(&request)?;
+        let url = candidates.last().map(|candidate| candidate.url.clone());
+        let shown = url.as_ref().map(RedactedUrl::from).map(tracing::field::display);
+        let span = tracing::debug_span!("request", method = %request.method, url = shown);
         // Boxed: it is large, and every future that awaits it would be as large.
-        let answer = Box::pin(self.inner.send(&request, url.clone(), home).instrument(span));
-        match self.cancellation.run_until_cancelled(answer).await {
-            Some(answer) => answer.map(|response| response.until(&self.cancellation)),
-            None => Err(Error::cancelled(&request.method, &url)),
+        let answer = Box::pin(self.inner.walk(&request.registry, candidates).instrument(span));
+        match (self.cancellation.run_until_cancelled(answer).await, url) {
+            (Some(answer), _) => answer.map(|response| response.until(&self.cancellation)),
+            (None, Some(url)) => Err(Error::cancelled(&request.method, &url)),
+            (None, None) => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
         }
     }
 
@@ -128,7 +140,7 @@ impl Transport {
 
     /// The URL of `path` (`"/v2/…"`, with a query if needed) at a registry.
     pub fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {
-        self.inner.url(registry, path)
+        at(&self.inner.hosts.endpoint(registry)?, path)
     }
 
     /// How registries are reached.
@@ -170,11 +182,13 @@ impl Inner {
         request: &Request,
         url: Url,
         home: Home,
+        attempts: u32,
     ) -> Result<Response, Error> {
         if self.finished {
             return self.send_once(request, url, home).await;
         }
         let budget = request.budget.clone().unwrap_or_default();
+        let policy = self.policy.with_at_most(budget.retries().saturating_add(attempts));
         let gate = self.gates.of(&home.origin);
         let host = home.origin.host().to_owned();
         let started = self.clock.now();
@@ -209,7 +223,7 @@ impl Inner {
             }
             let now = self.clock.now();
             let decision = next(
-                &self.policy,
+                &policy,
                 error.class(),
                 error.replay().unwrap_or(request.replay),
                 error.retry_after(),
@@ -290,42 +304,18 @@ impl Inner {
             ))
     }
 
-    /// Where a request goes, and where its secrets belong.
-    fn prepare(&self, request: &Request) -> Result<(Url, Home), Error> {
+    /// Everywhere that a request may be answered, but for mirrors that gave wrong content.
+    fn routes(&self, request: &Request) -> Result<Vec<Candidate>, Error> {
         if let Some(what) = &request.invalid {
             return Err(Error::new(ErrorKind::Config, what.clone()));
         }
-        let home = self.home(&request.registry)?;
-        let url = match &request.target {
-            Target::Path(path) => self.url(&request.registry, path)?,
-            Target::Url(url) => url.clone(),
-        };
-        Ok((url, home))
+        let trusted =
+            |mirror: &Url| !self.finished && !self.distrusted.contains(&request.registry, mirror);
+        routes(&self.hosts, request, trusted)
     }
 
     fn home(&self, registry: &Registry) -> Result<Home, Error> {
-        let endpoint = self.hosts.endpoint(registry)?;
-        let Some(origin) = Origin::of(&endpoint) else {
-            return Err(Error::new(ErrorKind::Config, format!("{registry} has no endpoint")));
-        };
-        Ok(Home { origin, local: is_private_host(&endpoint) })
-    }
-
-    fn url(&self, registry: &Registry, path: &str) -> Result<Url, Error> {
-        // A name is validated before it becomes a path; this is the second lock on the same door.
-        let plain = path.split(['?', '#']).next().unwrap_or_default();
-        let climbs = plain.split('/').any(|part| matches!(part, "." | ".."));
-        if !path.starts_with('/') || path.starts_with("//") || climbs || path.contains(['\\', '#'])
-        {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("{path:?} is not a path at a registry"),
-            ));
-        }
-        self.hosts.endpoint(registry)?.join(path).map_err(|cause| {
-            Error::new(ErrorKind::Config, format!("{path:?} is not a path at a registry"))
-                .with_cause(cause)
-        })
+        home(&self.hosts.endpoint(registry)?)
     }
 
     /// The home as it counts for `url`: whether it may lead to a private network was found out, or said by the user.

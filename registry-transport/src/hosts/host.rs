@@ -1,6 +1,7 @@
 //! What is known about one registry, or about a part of it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ pub struct Host {
 }
 
 /// What a connection is made with. Requests share connections where this is the same.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) proxy: Option<Proxy>,
     /// Certificate authorities beside the system's own, PEM.
@@ -195,6 +196,11 @@ impl Host {
         self.blocked = self.blocked.or(other.blocked);
         self
     }
+
+    /// Whether it says where content comes from.
+    pub(crate) fn decides(&self) -> bool {
+        !self.mirrors.is_empty() || self.location.is_some() || self.blocked.is_some()
+    }
 }
 
 impl Connection {
@@ -218,9 +224,13 @@ impl PartialEq for ClientCertificate {
 
 impl Eq for ClientCertificate {}
 
-impl std::hash::Hash for ClientCertificate {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.chain.hash(state);
+/// Cheap, since it is looked up for every request: connections that differ only in their certificates are few.
+impl Hash for Connection {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.proxy.hash(state);
+        self.certificates.len().hash(state);
+        self.client_certificate.is_some().hash(state);
+        self.any_certificate.hash(state);
     }
 }
 

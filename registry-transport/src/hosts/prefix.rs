@@ -45,10 +45,15 @@ impl Prefix {
     pub(crate) fn rest<'a>(&self, registry: &Registry, repository: &'a str) -> Option<&'a str> {
         let covers = match &self.domain {
             Domain::Registry(own) => own == registry,
-            Domain::Below(domain) => registry.host().ends_with(domain.as_str()),
+            Domain::Below(_) => self.covers_host(registry.host()),
         };
         let rest = repository.strip_prefix(self.path.as_str()).filter(|_| covers)?;
         if self.path.is_empty() || rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+    }
+
+    /// Whether a host is below the domain that this is.
+    pub(crate) fn covers_host(&self, host: &str) -> bool {
+        matches!(&self.domain, Domain::Below(domain) if host.ends_with(domain.as_str()))
     }
 
     /// Of two prefixes that cover a repository, the one with the greater rank decides.

@@ -51,6 +51,17 @@ impl Proxy {
         self.0.as_ref().map(|address| &address.url)
     }
 
+    /// Sends everything that a client sends through it.
+    pub(crate) fn add_to(&self, builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        let Some(url) = self.url() else { return builder };
+        // It was checked when it was made.
+        let Ok(mut proxy) = reqwest::Proxy::all(url.clone()) else { return builder };
+        if let Some((user, password)) = self.login() {
+            proxy = proxy.basic_auth(user, password.expose());
+        }
+        builder.proxy(proxy)
+    }
+
     pub(crate) fn login(&self) -> Option<(&str, &Secret)> {
         let (user, password) = self.0.as_ref()?.login.as_ref()?;
         Some((user, password))

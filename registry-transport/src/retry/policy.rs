@@ -89,6 +89,11 @@ impl RetryPolicy {
         self
     }
 
+    /// The same, with at most so many attempts.
+    pub(crate) fn with_at_most(&self, attempts: u32) -> Self {
+        Self { attempts: self.attempts.min(attempts), ..self.clone() }
+    }
+
     /// Our own waits divided by `factor`; limits and counts stay. Suits a test on loopback.
     #[must_use]
     pub fn divided_by(mut self, factor: u32) -> Self {

@@ -9,12 +9,78 @@ use super::resolve::ResolveError;
 use super::{HttpError, HttpErrorKind};
 
 /// A request that got no answer.
-pub(crate) fn request_error(error: reqwest::Error) -> HttpError {
-    match request_kind(&error) {
+pub(crate) fn request_error(error: reqwest::Error, through_proxy: bool) -> HttpError {
+    let hint = hint(&error);
+    let failure = match request_kind(&error) {
+        // Nobody else is asked for the connection then.
+        HttpErrorKind::ConnectionRefused | HttpErrorKind::NoSuchHost if through_proxy => {
+            HttpError::new(HttpErrorKind::Proxy).with_cause(root(error))
+        }
         // Its cause says nothing else.
         kind @ HttpErrorKind::ConnectionRefused => HttpError::new(kind),
         kind => HttpError::new(kind).with_cause(root(error)),
+    };
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
     }
+}
+
+pub(crate) const PROXY_LOGIN: &str =
+    "the proxy wants a login: give its URL a user name and a password";
+
+/// What can be done about a failure that says more than its kind.
+fn hint(error: &reqwest::Error) -> Option<&'static str> {
+    let text = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    if text.contains("proxy authorization required") {
+        return Some(PROXY_LOGIN);
+    }
+    causes(error).find_map(tls_failure).and_then(tls_hint)
+}
+
+#[cfg(feature = "rustls")]
+fn tls_hint(failure: &(dyn StdError + 'static)) -> Option<&'static str> {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
+    Some(match failure.downcast_ref()? {
+        Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => {
+                "the server's certificate has run out, or this machine's clock is wrong; it has to be renewed there"
+            }
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "the server's certificate is for a later time; check this machine's clock"
+            }
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "the server's certificate is for other names; ask for it under one of them"
+            }
+            Bad::UnknownIssuer => {
+                "nobody trusted here vouches for the server's certificate; if its CA is private, configure it for this host"
+            }
+            Bad::Revoked => "the server's certificate was revoked; it must not be trusted",
+            _ => "the server's certificate cannot be trusted; it has to be replaced there",
+        },
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "the server wants a client certificate: configure one for this host"
+        }
+        Error::AlertReceived(
+            Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::UnsupportedCertificate
+            | Alert::AccessDenied
+            | Alert::DecryptError,
+        ) => "the server does not accept the client certificate that is configured for it",
+        Error::AlertReceived(Alert::ProtocolVersion) | Error::PeerIncompatible(_) => {
+            "the server only speaks versions of TLS that are no longer safe; it has to offer 1.2 or later"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(not(feature = "rustls"))]
+fn tls_hint(_: &(dyn StdError + 'static)) -> Option<&'static str> {
+    None
 }
 
 /// A body that broke off.

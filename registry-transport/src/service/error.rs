@@ -9,6 +9,7 @@ use crate::error::Cause;
 pub struct HttpError {
     kind: HttpErrorKind,
     cause: Option<Cause>,
+    hint: Option<&'static str>,
 }
 
 /// What happened, by what it means for a resend.
@@ -46,7 +47,7 @@ pub enum HttpErrorKind {
 impl HttpError {
     /// A failure of this kind.
     pub fn new(kind: HttpErrorKind) -> Self {
-        Self { kind, cause: None }
+        Self { kind, cause: None, hint: None }
     }
 
     /// The same with what caused it. Its text must hold no secret, so no unredacted URL.
@@ -57,6 +58,18 @@ impl HttpError {
     ) -> Self {
         self.cause = Some(Cause::from(cause.into()));
         self
+    }
+
+    /// The same with what can be done about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 
     /// What happened.
@@ -96,6 +109,7 @@ impl fmt::Debug for HttpError {
         f.debug_struct("HttpError")
             .field("kind", &self.kind)
             .field("cause", &self.cause.as_ref().map(ToString::to_string))
+            .field("hint", &self.hint)
             .finish()
     }
 }

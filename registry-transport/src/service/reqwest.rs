@@ -7,72 +7,101 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use url::Url;
 
 use super::classify::{body_error, request_error};
+use super::connect::Counted;
 use super::resolve::Resolver;
-use super::tls::Roots;
-use super::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, Route};
+use super::{HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, Route, tls};
 use crate::error::Error;
-use crate::origin::is_private_host;
-
-/// How connections are made.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Connect {
-    /// Until a connection stands.
-    pub(crate) deadline: Duration,
-    /// Certificate authorities beside the system's own, PEM.
-    pub(crate) certificates: Vec<Arc<[u8]>>,
-}
+use crate::event::Tally;
+use crate::hosts::{Connection, Servers};
+use crate::origin::{Origin, is_private_host};
 
 /// Sends requests through reqwest. A client is built for each way to connect when it is first needed.
 pub(crate) struct Reqwest {
     deadline: Duration,
-    roots: Roots,
+    servers: Arc<Servers>,
+    environment: Matcher,
+    tally: Arc<Tally>,
     clients: Mutex<HashMap<Way, Client>>,
 }
 
 /// One way to connect, with a pool of connections of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Way {
     route: Route,
-    /// Past any proxy: this machine is never reached through one.
-    direct: bool,
+    via: Via,
     /// With certificates, which take a while to load.
     tls: bool,
+    connection: Arc<Connection>,
+}
+
+/// Whether there is somebody in between.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Via {
+    Nobody,
+    /// The proxy that the environment names.
+    Environment,
+    /// The proxy that was configured for the host.
+    Configured,
 }
 
 /// Idle connections to keep per host; more than our own parallelism is a waste of both sides.
 const IDLE_PER_HOST: usize = 8;
 
 impl Reqwest {
-    pub(crate) fn new(connect: &Connect) -> Result<Self, Error> {
-        Ok(Self {
-            deadline: connect.deadline,
-            roots: Roots::read(&connect.certificates)?,
-            clients: Mutex::new(HashMap::new()),
-        })
+    /// Fails on certificates that cannot be used.
+    pub(crate) fn new(
+        deadline: Duration,
+        servers: Arc<Servers>,
+        tally: Arc<Tally>,
+    ) -> Result<Self, Error> {
+        servers.hosts().connections().try_for_each(tls::check)?;
+        let environment = Matcher::from_system();
+        Ok(Self { deadline, servers, environment, tally, clients: Mutex::new(HashMap::new()) })
     }
 
-    fn client(&self, url: &Url, route: Route) -> Result<Client, HttpError> {
-        let tls = url.scheme() == "https";
+    fn client(&self, url: &Url, route: Route) -> Result<(Client, Via), Error> {
+        let connection = match Origin::of(url) {
+            Some(origin) => Arc::clone(&self.servers.of(&origin)?.connection),
+            None => Arc::default(),
+        };
+        let via = self.via(url, &connection);
         let bulk = route.bulk && cfg!(feature = "http2");
-        let way = Way { route: Route { bulk, ..route }, direct: is_this_machine(url), tls };
+        // A proxy resolves names itself, and may well be on a private network.
+        let public_only = route.public_only && via == Via::Nobody;
+        let tls = url.scheme() == "https";
+        let way = Way { route: Route { bulk, public_only, ..route }, via, tls, connection };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&way) {
-            return Ok(client.clone());
+            return Ok((client.clone(), via));
         }
-        let client = self
-            .roots
-            .build(tls, || self.builder(way))
-            .map_err(|error| HttpError::new(HttpErrorKind::Unsupported).with_cause(error))?;
+        let client = tls::build(&way.connection, tls, bulk, || self.builder(&way))?;
         clients.insert(way, client.clone());
-        Ok(client)
+        Ok((client, via))
     }
 
-    fn builder(&self, way: Way) -> ClientBuilder {
+    /// A configured proxy is used whatever the host; the environment's never for this machine itself.
+    fn via(&self, url: &Url, connection: &Connection) -> Via {
+        match &connection.proxy {
+            Some(proxy) if proxy.url().is_some() => Via::Configured,
+            Some(_) => Via::Nobody,
+            None if is_this_machine(url) => Via::Nobody,
+            None => {
+                let uri = url.as_str().parse().ok();
+                match uri.and_then(|uri| self.environment.intercept(&uri)) {
+                    Some(_) => Via::Environment,
+                    None => Via::Nobody,
+                }
+            }
+        }
+    }
+
+    fn builder(&self, way: &Way) -> ClientBuilder {
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
@@ -85,9 +114,13 @@ impl Reqwest {
             .no_hickory_dns()
             .dns_resolver(Resolver { public_only: way.route.public_only })
             .connect_timeout(self.deadline)
+            .connector_layer(Counted::new(&self.tally))
             .pool_max_idle_per_host(if way.route.fresh { 0 } else { IDLE_PER_HOST });
-        if way.direct {
+        if way.via != Via::Environment {
             builder = builder.no_proxy();
+        }
+        if let (Via::Configured, Some(proxy)) = (way.via, &way.connection.proxy) {
+            builder = proxy.add_to(builder);
         }
         if way.route.bulk {
             builder = builder.http1_only();
@@ -104,15 +137,25 @@ impl HttpService for Reqwest {
             return Err(HttpError::new(HttpErrorKind::Unsupported)
                 .with_cause("this program was built without TLS support"));
         }
-        let client = self.client(&url, route)?;
+        let (client, via) = self
+            .client(&url, route)
+            .map_err(|error| HttpError::new(HttpErrorKind::Unsupported).with_cause(error))?;
+        // The proxy answers a plain request itself; through a tunnel only the server does.
+        let asks_proxy = via != Via::Nobody && url.scheme() == "http";
         let mut outgoing = reqwest::Request::new(method, url);
         *outgoing.headers_mut() = headers;
         if body.size() > 0 {
             *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
         }
-        let mut answer = client.execute(outgoing).await.map_err(request_error)?;
-        let headers = std::mem::take(answer.headers_mut());
+        let answer = client.execute(outgoing).await;
+        let mut answer = answer.map_err(|error| request_error(error, via != Via::Nobody))?;
         let status = answer.status();
+        if asks_proxy && status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(HttpError::new(HttpErrorKind::Proxy)
+                .with_cause("proxy authorization required")
+                .with_hint(super::classify::PROXY_LOGIN));
+        }
+        let headers = std::mem::take(answer.headers_mut());
         let body = answer.bytes_stream().map_err(body_error);
         Ok(HttpResponse::new(status, headers, Box::pin(body)))
     }

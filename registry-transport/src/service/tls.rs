@@ -1,26 +1,104 @@
-//! Certificates: the system's, and those that are trusted beside them.
+//! Certificates: whom we trust, and who we are. What was configured is checked when the transport is built.
 
-use std::sync::Arc;
+#[cfg(feature = "rustls")]
+mod rustls;
+#[cfg(all(test, any(feature = "rustls", feature = "native-tls")))]
+mod tests;
 
 use reqwest::{Client, ClientBuilder};
 
 use crate::error::{Error, ErrorKind};
+use crate::hosts::Connection;
 
-/// Certificate authorities to trust beside the system's own.
+/// What a connection to a host says about TLS.
+fn has_any(connection: &Connection) -> bool {
+    !connection.certificates.is_empty()
+        || connection.client_certificate.is_some()
+        || connection.any_certificate.is_some()
+}
+
+/// Checks certificates and keys.
+pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+    if !has_any(connection) {
+        return Ok(());
+    }
+    #[cfg(feature = "rustls")]
+    return rustls::config(connection, false).map(drop);
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    return native::configure(Client::builder(), connection).map(drop);
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    {
+        let what = "certificates are configured, but this program was built without TLS support";
+        Err(Error::new(ErrorKind::Config, what))
+    }
+}
+
+/// Finishes a client; `bulk` wants HTTP/1.1. A machine without certificates of its own still talks to registries over
+/// plain HTTP, and to those whose authority was configured; any other certificate is refused in the handshake.
+pub(super) fn build(
+    connection: &Connection,
+    tls: bool,
+    bulk: bool,
+    builder: impl Fn() -> ClientBuilder,
+) -> Result<Client, Error> {
+    let failed = |cause: reqwest::Error| {
+        Error::new(ErrorKind::Config, "the HTTP client cannot be set up")
+            .with_cause(cause.without_url())
+    };
+    #[cfg(feature = "rustls")]
+    {
+        // With both backends in the program reqwest would take the other one.
+        let usual = || builder().tls_backend_rustls();
+        if !tls {
+            return usual().tls_certs_only([]).build().map_err(failed);
+        }
+        if has_any(connection) {
+            let config = rustls::config(connection, bulk)?;
+            return builder().tls_backend_preconfigured(config).build().map_err(failed);
+        }
+        usual().build().or_else(|_| usual().tls_certs_only([]).build()).map_err(failed)
+    }
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    {
+        let (_, _) = (tls, bulk);
+        native::configure(builder(), connection)?.build().map_err(failed)
+    }
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    {
+        let (_, _, _) = (connection, tls, bulk);
+        builder().build().map_err(failed)
+    }
+}
+
+/// PEM as it should be, without the mark that some editors put before it.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-pub(super) struct Roots(Vec<reqwest::Certificate>);
+fn pem(bytes: &[u8]) -> Result<&[u8], Error> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // Every certificate and key begins so in DER: an ASN.1 sequence of more than 127 bytes.
+    if bytes.starts_with(&[0x30, 0x82]) || bytes.starts_with(&[0x30, 0x81]) {
+        return Err(Error::new(ErrorKind::Config, "a configured certificate is DER, not PEM")
+            .with_hint("convert it: openssl x509 -inform der -in FILE -out FILE.pem"));
+    }
+    Ok(bytes)
+}
 
-/// Without a TLS feature there is nothing to trust.
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-pub(super) struct Roots;
+/// The system's TLS library decides; on some systems it does not accept a self-signed certificate as its own authority.
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+mod native {
+    use reqwest::{Certificate, ClientBuilder, Identity, tls::Version};
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-impl Roots {
-    pub(super) fn read(pems: &[Arc<[u8]>]) -> Result<Self, Error> {
+    use super::pem;
+    use crate::error::{Error, ErrorKind};
+    use crate::hosts::Connection;
+
+    pub(super) fn configure(
+        builder: ClientBuilder,
+        connection: &Connection,
+    ) -> Result<ClientBuilder, Error> {
+        let mut builder = builder.tls_version_min(Version::TLS_1_2);
         let mut roots = Vec::new();
-        for pem in pems {
-            let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-            let found = reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| {
+        for bytes in &connection.certificates {
+            let found = Certificate::from_pem_bundle(pem(bytes)?).map_err(|cause| {
                 let what = "the configured CA certificates are not PEM";
                 Error::new(ErrorKind::Config, what).with_cause(cause)
             })?;
@@ -30,65 +108,20 @@ impl Roots {
             }
             roots.extend(found);
         }
-        Ok(Self(roots))
-    }
-
-    /// Finishes a client, with certificates if it needs any. A machine without certificates still talks to registries over plain HTTP, and to those whose
-    /// authority was configured; any other certificate is refused in the handshake.
-    pub(super) fn build(
-        &self,
-        tls: bool,
-        builder: impl Fn() -> ClientBuilder,
-    ) -> reqwest::Result<Client> {
-        let roots = || self.0.iter().cloned();
-        // With both backends in the program reqwest would take the other one.
-        #[cfg(feature = "rustls")]
-        let builder = || builder().tls_backend_rustls();
-        if !tls {
-            return builder().tls_certs_only([]).build();
+        if !roots.is_empty() {
+            builder = builder.tls_certs_merge(roots);
         }
-        builder()
-            .tls_certs_merge(roots())
-            .build()
-            .or_else(|error| builder().tls_certs_only(roots()).build().map_err(|_| error))
-    }
-}
-
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-impl Roots {
-    pub(super) fn read(pems: &[Arc<[u8]>]) -> Result<Self, Error> {
-        if pems.is_empty() {
-            return Ok(Self);
+        if let Some(own) = &connection.client_certificate {
+            let key = own.key.expose().as_bytes();
+            let identity = Identity::from_pkcs8_pem(pem(&own.chain)?, key).map_err(|cause| {
+                let what = "the configured client certificate and its key cannot be used";
+                Error::new(ErrorKind::Config, what).with_cause(cause)
+            })?;
+            builder = builder.identity(identity);
         }
-        let what = "certificates are configured, but this program was built without TLS support";
-        Err(Error::new(ErrorKind::Config, what))
-    }
-
-    #[allow(clippy::unused_self, reason = "the same call with and without TLS")]
-    pub(super) fn build(
-        &self,
-        _: bool,
-        builder: impl Fn() -> ClientBuilder,
-    ) -> reqwest::Result<Client> {
-        builder().build()
-    }
-}
-
-#[cfg(all(test, any(feature = "rustls", feature = "native-tls")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn certificates_that_are_none_are_an_error_at_once() {
-        // T07
-        for pem in [
-            &b""[..],
-            b"\xef\xbb\xbf",
-            b"garbage",
-            b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-        ] {
-            assert!(Roots::read(&[pem.into()]).is_err(), "{pem:?}");
+        if connection.any_certificate == Some(true) {
+            builder = builder.tls_danger_accept_invalid_certs(true);
         }
-        assert!(Roots::read(&[]).is_ok());
+        Ok(builder)
     }
 }

@@ -190,6 +190,7 @@ async fn send(
         named: &ask.registry.origin,
         hops: HOPS,
         route: Route::default(),
+        limited: false,
         // A secret is in the body; Basic is in a header, which stays behind.
         secret_body: method == Method::POST,
         keep_redirects: false,

@@ -13,10 +13,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::deadlines::Deadlines;
 use crate::error::Error;
 use crate::event::{Event, Listener, Listeners, Tally};
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, Servers};
 use crate::retry::RetryPolicy;
 use crate::scheme::{Scheme, Schemes};
-use crate::service::{Connect, HttpService, Reqwest, user_agent};
+use crate::service::{HttpService, Reqwest};
 use crate::token::Shelf;
 #[cfg(feature = "token-cache")]
 use crate::token::TokenCache;
@@ -136,18 +136,16 @@ impl Builder {
 
     /// Builds it. Fails on configuration that cannot work, such as a file of certificates that holds none.
     pub fn build(self) -> Result<Transport, Error> {
+        let servers = Arc::new(Servers::new(self.hosts.clone(), self.user_agent.as_deref())?);
+        let tally = Arc::new(Tally::default());
         let service = match self.service {
             Some(service) => service,
-            None => Arc::new(Reqwest::new(&Connect {
-                deadline: self.deadlines.connect,
-                certificates: self
-                    .hosts
-                    .all()
-                    .flat_map(|host| host.connection.certificates.clone())
-                    .collect(),
-            })?),
+            None => Arc::new(Reqwest::new(
+                self.deadlines.connect,
+                Arc::clone(&servers),
+                Arc::clone(&tally),
+            )?),
         };
-        let user_agent = user_agent(self.user_agent.as_deref())?;
         let inner = Inner {
             service,
             keychain: self.keychain.unwrap_or_else(|| Arc::new(Anonymous)),
@@ -156,14 +154,15 @@ impl Builder {
             deadlines: self.deadlines,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             listeners: Listeners(self.listener),
-            tally: Arc::new(Tally::default()),
-            user_agent,
+            tally,
+            servers,
             memory: Memory::default(),
             schemes: self.schemes,
             warnings: Arc::default(),
             finished: self.finished,
             shelf: self.shelf,
             gates: Arc::default(),
+            distrusted: super::Distrusted::default(),
             localities: Arc::default(),
         };
         Ok(Transport { inner: Arc::new(inner), cancellation: Cancellation::new() })

@@ -133,13 +133,14 @@ impl Transport {
             clock: Arc::clone(&inner.clock),
             listeners: inner.listeners.clone(),
             tally: Arc::clone(&inner.tally),
-            user_agent: inner.user_agent.clone(),
+            servers: Arc::clone(&inner.servers),
             memory,
             schemes: inner.schemes.clone(),
             warnings: Arc::clone(&inner.warnings),
             finished: inner.finished,
             shelf: None,
             gates: Arc::clone(&inner.gates),
+            distrusted: inner.distrusted.clone(),
             localities: Arc::clone(&inner.localities),
         };
         Self { inner: Arc::new(inner), cancellation: self.cancellation.clone() }

@@ -159,7 +159,8 @@ impl Upload<'_> {
 
     pub(super) async fn is_there(&self) -> Result<bool, Error> {
         let route = format!("blobs/{}", self.descriptor.digest);
-        let request = self.remote.request(Method::HEAD, &route, self.remote.pull()).expect(&[200]);
+        let request =
+            self.remote.request(Method::HEAD, &route, self.remote.pull()).expect(&[200]).upstream();
         match self.send(request).await {
             Ok(response) => match response.content_length() {
                 Some(actual) if actual != self.descriptor.size => Err(Error::Integrity {
