@@ -26,7 +26,8 @@ impl Serving {
 
     /// `127.0.0.1:5000`.
     pub(crate) fn host(&self) -> Result<&str> {
-        self.url.strip_prefix("http://").context("registry serve gives no address")
+        let (_, host) = self.url.split_once("://").context("registry serve gives no address")?;
+        Ok(host)
     }
 }
 

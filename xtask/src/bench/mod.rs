@@ -1,0 +1,219 @@
+//! Measurements: the same work, in turns, by our program and by those of others at their default settings, in one run. What counts is
+//! the ratio; the figures are this machine's, at this moment.
+
+mod measure;
+mod network;
+mod programs;
+mod serve;
+mod stage;
+mod works;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde::Serialize;
+
+use self::measure::{Cost, measured, median};
+use self::programs::{OURS, Program};
+use self::stage::{Stage, clear};
+use self::works::{Aim, Kind, Login, WORKS, Work};
+use crate::run::{Profile, registry_binary, workspace};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only work whose name holds this text
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// How often each does it, after a first time that does not count
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+}
+
+impl Arguments {
+    fn includes(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+}
+
+/// One work, done by one of several.
+#[derive(Debug, Serialize)]
+struct Row {
+    work: String,
+    by: String,
+    seconds: Vec<f64>,
+    median: f64,
+    requests: Option<u32>,
+    connections: Option<u32>,
+    /// The most memory in any round, in KiB.
+    peak: Option<u32>,
+}
+
+/// How far we are from what is aimed at.
+#[derive(Debug, Serialize)]
+struct Judgement {
+    work: &'static str,
+    aim: String,
+    figure: f64,
+    met: bool,
+}
+
+/// All that a run found out.
+#[derive(Debug, Default, Serialize)]
+struct Results {
+    rows: Vec<Row>,
+    judgements: Vec<Judgement>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let binary = registry_binary(Profile::Release)?;
+    let programs = programs::all(binary.clone());
+    let images = tempfile::tempdir()?;
+    let mut results = Results::default();
+    for work in WORKS.iter().filter(|work| arguments.includes(work.name)) {
+        let rows = compare(work, &programs, &binary, images.path(), arguments.rounds)?;
+        let judgements = judge(work, &rows);
+        results.rows.extend(rows);
+        results.judgements.extend(judgements);
+    }
+    if arguments.includes("serve") {
+        let client = programs.first().context("there is no program")?;
+        results.rows.extend(serve::compare(client, &binary, images.path(), arguments.rounds)?);
+    }
+    let met = results.judgements.iter().filter(|judgement| judgement.met).count();
+    println!("\n{met} of {} aims met", results.judgements.len());
+    for Judgement { work, aim, figure, .. } in results.judgements.iter().filter(|j| !j.met) {
+        println!("  not met: {work}: {aim}, and it is {figure:.2}");
+    }
+    let folder = workspace().join("target/bench");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("results.json"), serde_json::to_string_pretty(&results)?)?;
+    println!("results: {}", folder.join("results.json").display());
+    Ok(())
+}
+
+/// Everybody does the work in turns; the first round warms up and is not counted.
+fn compare(
+    work: &Work,
+    programs: &[Program],
+    binary: &Path,
+    images: &Path,
+    rounds: usize,
+) -> Result<Vec<Row>> {
+    println!("\n{}: {}", work.name, work.describe());
+    let ours = programs.first().context("there is no program")?;
+    let mut stage = Stage::set(work, ours, binary, images)?;
+    let mut rows: Vec<Row> =
+        programs.iter().map(|program| Row::new(work.name, program.name)).collect();
+    let mut floor = Row::new(work.name, "curl (the floor)");
+    for round in 0..=rounds {
+        for (program, row) in programs.iter().zip(&mut rows) {
+            turn(work, &mut stage, program, row, round)?;
+        }
+        if matches!(work.kind, Kind::Pull | Kind::Archive) {
+            floor.count(round, measured(&mut stage.floor(work)?)?);
+        }
+    }
+    rows.push(floor);
+    rows.retain(|row| !row.seconds.is_empty());
+    for row in &mut rows {
+        row.median = median(&row.seconds);
+    }
+    print(&rows, OURS);
+    Ok(rows)
+}
+
+/// One program does the work once.
+fn turn(
+    work: &Work,
+    stage: &mut Stage,
+    program: &Program,
+    row: &mut Row,
+    round: usize,
+) -> Result<()> {
+    let deed = stage.deed(work, program, round);
+    let Some(mut command) = program.command(&deed, &stage.reach) else { return Ok(()) };
+    match work.kind {
+        Kind::Again | Kind::Digest(Login::Remembered) => drop(measured(&mut command)?),
+        _ => stage.clear_cache()?,
+    }
+    let before = stage.traffic()?;
+    let cost = measured(&mut command)?;
+    let after = stage.traffic()?;
+    row.requests = Some(after.requests - before.requests);
+    row.connections =
+        after.connections.zip(before.connections).map(|(after, before)| after - before);
+    row.count(round, cost);
+    clear(&deed)
+}
+
+impl Row {
+    fn new(work: &str, by: &str) -> Self {
+        Self {
+            work: work.to_owned(),
+            by: by.to_owned(),
+            seconds: Vec::new(),
+            median: f64::NAN,
+            requests: None,
+            connections: None,
+            peak: None,
+        }
+    }
+
+    fn count(&mut self, round: usize, cost: Cost) {
+        if round > 0 {
+            self.seconds.push(cost.time.as_secs_f64());
+            self.peak = self.peak.max(cost.peak);
+        }
+    }
+}
+
+/// The rows, each with the median of `ours` by its own: under 1, ours is faster.
+fn print(rows: &[Row], ours: &str) {
+    let ours = rows.iter().find(|row| row.by == ours).map_or(f64::NAN, |row| row.median);
+    println!(
+        "  {:18} {:>8} {:>10} {:>9} {:>12} {:>9}",
+        "", "median", "ours/this", "requests", "connections", "peak"
+    );
+    for row in rows {
+        let count =
+            |figure: Option<u32>| figure.map_or("-".to_owned(), |figure| figure.to_string());
+        let peak = row.peak.map_or("-".to_owned(), |peak| format!("{:.1} MiB", mebibytes(peak)));
+        let (requests, connections) = (count(row.requests), count(row.connections));
+        let ratio = ours / row.median;
+        println!(
+            "  {:18} {:>6.2} s {ratio:>10.2} {requests:>9} {connections:>12} {peak:>9}",
+            row.by, row.median
+        );
+    }
+}
+
+/// Compares our row with what is aimed at.
+fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
+    let Some(ours) = rows.iter().find(|row| row.by == OURS) else { return Vec::new() };
+    let peers = rows.iter().filter(|row| row.by != OURS && !row.by.starts_with("curl"));
+    let best = peers.map(|row| row.median).min_by(f64::total_cmp);
+    let judgements = work.aims.iter().filter_map(|aim| {
+        let (aim, figure, most) = match *aim {
+            Aim::Ratio(most) => {
+                (format!("at most {most:.2} of the best peer's time"), ours.median / best?, most)
+            }
+            Aim::Requests(most) => {
+                (format!("at most {most} requests"), f64::from(ours.requests?), f64::from(most))
+            }
+            Aim::Peak(most) => (format!("at most {most:.0} MiB"), mebibytes(ours.peak?), most),
+        };
+        Some(Judgement { work: work.name, aim, figure, met: figure <= most })
+    });
+    let judgements: Vec<_> = judgements.collect();
+    for Judgement { aim, figure, met, .. } in &judgements {
+        println!("  {} {aim}: {figure:.2}", if *met { "met:" } else { "NOT MET:" });
+    }
+    judgements
+}
+
+fn mebibytes(kibibytes: u32) -> f64 {
+    f64::from(kibibytes) / 1024.0
+}

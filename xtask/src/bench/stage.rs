@@ -1,0 +1,236 @@
+//! What a work needs around it: registries, a way to them, an image in place, a home directory with credentials.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use registry_faults::sample;
+use tempfile::TempDir;
+
+use super::network::Network;
+use super::programs::{Deed, Program, Reach};
+use super::works::{Image, Kind, Work};
+use crate::run::output;
+use crate::serving::Serving;
+
+/// Everything around one work.
+pub(crate) struct Stage {
+    pub(crate) reach: Reach,
+    /// What a registry holds at the start: `HOST:PORT/image:v1`.
+    source: String,
+    /// Where things are pushed and copied to.
+    target: String,
+    layout: PathBuf,
+    registries: Vec<Registry>,
+    folder: TempDir,
+}
+
+struct Registry {
+    serving: Serving,
+    network: Option<Network>,
+    /// How often it was asked for its counters.
+    asked: u32,
+}
+
+/// What the registries saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traffic {
+    pub(crate) requests: u32,
+    pub(crate) connections: Option<u32>,
+}
+
+/// `htpasswd -bnBC 4 bench bench`: whoever can read this may read what the benchmark serves.
+const USERS: &str = "bench:$2y$04$CBkjZoxLhnpjHbW/l2f6AumYS1NXISUPAm97DEQZ308gIi2xe0ECe\n";
+/// `bench:bench`.
+const LOGIN: &str = "YmVuY2g6YmVuY2g=";
+
+impl Stage {
+    /// Starts what the work needs. `images` keeps the images of earlier works.
+    pub(crate) fn set(work: &Work, ours: &Program, binary: &Path, images: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir_in(images)?;
+        let layout = image(images, work.image)?;
+        let authority = work.tls.then(|| folder.path().join("ca.pem"));
+        let count = if work.kind == Kind::Copy { 2 } else { 1 };
+        let mut registries = Vec::new();
+        for number in 0..count {
+            registries.push(Registry::start(work, binary, folder.path(), number)?);
+        }
+        let hosts = registries.iter().map(Registry::host).collect::<Result<Vec<_>>>()?;
+        let home = folder.path().join("home");
+        fs::create_dir_all(&home)?;
+        let mut stage = Self {
+            source: format!("{}/image:v1", hosts.first().context("no registry")?),
+            target: hosts.last().context("no registry")?.clone(),
+            reach: Reach { hosts, authority, home },
+            layout,
+            registries,
+            folder,
+        };
+        stage.log_in(work)?;
+        if work.kind != Kind::Push {
+            let deed = Deed::Push { layout: stage.layout.clone(), image: stage.source.clone() };
+            let mut push = ours.command(&deed, &stage.reach).context("we push")?;
+            output(&mut push)?;
+            stage.clear_cache()?;
+        }
+        Ok(stage)
+    }
+
+    /// The deed of one turn, all of it new: nothing that another turn left is of use to it.
+    pub(crate) fn deed(&self, work: &Work, by: &Program, round: usize) -> Deed {
+        let fresh = format!("{}-{round}", by.name);
+        let image = self.source.clone();
+        let to = format!("{}/{fresh}:v1", self.target);
+        match work.kind {
+            Kind::Pull => Deed::Pull { image, layout: self.folder.path().join(fresh) },
+            Kind::Push => Deed::Push { layout: self.layout.clone(), image: to },
+            Kind::Copy | Kind::Mount | Kind::Again => Deed::Copy { from: image, to },
+            Kind::Archive => {
+                Deed::Archive { image, file: self.folder.path().join(format!("{fresh}.tar")) }
+            }
+            Kind::Digest(_) => Deed::Digest { image },
+        }
+    }
+
+    /// Before each turn of a work where nothing may be remembered.
+    pub(crate) fn clear_cache(&self) -> Result<()> {
+        remove(&self.reach.home.join("cache"))
+    }
+
+    /// All requests and connections until now, without those that this asks for itself.
+    pub(crate) fn traffic(&mut self) -> Result<Traffic> {
+        let mut traffic = Traffic { requests: 0, connections: None };
+        for registry in &mut self.registries {
+            traffic.requests += registry.requests(self.reach.authority.as_deref())?;
+            if let Some(network) = &registry.network {
+                *traffic.connections.get_or_insert(0) += network.connections();
+            }
+        }
+        Ok(traffic)
+    }
+
+    /// The command of a parallel download of the image's layers by curl: eight ranges at a time.
+    pub(crate) fn floor(&self, work: &Work) -> Result<Command> {
+        const CONNECTIONS: u64 = 8;
+        let scheme = if work.tls { "https" } else { "http" };
+        let host = self.reach.hosts.first().context("no registry")?;
+        let Image { layers, bytes } = work.image;
+        let parts = if bytes < 1 << 20 { 1 } else { CONNECTIONS.div_ceil(layers as u64) };
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", "8"]);
+        if let Some(authority) = &self.reach.authority {
+            curl.arg("--cacert").arg(authority);
+        }
+        for (n, digest) in layer_digests(&self.layout)?.iter().enumerate() {
+            for part in 0..parts {
+                let (from, to) = (bytes * part / parts, bytes * (part + 1) / parts - 1);
+                let file = self.folder.path().join(format!("floor-{n}-{part}"));
+                if n + usize::try_from(part)? > 0 {
+                    curl.args(["--next", "-sS", "--fail"]);
+                    if let Some(authority) = &self.reach.authority {
+                        curl.arg("--cacert").arg(authority);
+                    }
+                }
+                curl.args(["--range", &format!("{from}-{to}"), "-o"]).arg(file);
+                curl.arg(format!("{scheme}://{host}/v2/image/blobs/{digest}"));
+            }
+        }
+        Ok(curl)
+    }
+
+    fn log_in(&mut self, work: &Work) -> Result<()> {
+        if work.needs_login() {
+            let auths: serde_json::Map<_, _> = self
+                .reach
+                .hosts
+                .iter()
+                .map(|host| (host.clone(), serde_json::json!({ "auth": LOGIN })))
+                .collect();
+            let config = serde_json::json!({ "auths": auths }).to_string();
+            fs::write(self.reach.home.join("config.json"), config)?;
+        }
+        Ok(())
+    }
+}
+
+impl Registry {
+    fn start(work: &Work, binary: &Path, folder: &Path, number: usize) -> Result<Self> {
+        let mut serve = Command::new(binary);
+        serve.args(["--quiet", "serve", "--address", "127.0.0.1:0", "--metrics"]);
+        if work.way.is_none() {
+            serve.arg("--disk").arg(folder.join(format!("store-{number}")));
+        }
+        if work.tls {
+            serve.arg("--tls-self-signed").arg(folder.join("ca.pem"));
+        }
+        if work.needs_login() {
+            let users = folder.join("users");
+            fs::write(&users, USERS)?;
+            serve.arg("--htpasswd").arg(users).arg("--bearer");
+        }
+        let serving = Serving::start(serve)?;
+        let address: SocketAddr = serving.host()?.parse()?;
+        let network = work.way.map(|way| Network::to(address, way)).transpose()?;
+        Ok(Self { serving, network, asked: 0 })
+    }
+
+    /// Where programs reach it.
+    fn host(&self) -> Result<String> {
+        match &self.network {
+            Some(network) => Ok(network.host()),
+            None => Ok(self.serving.host()?.to_owned()),
+        }
+    }
+
+    /// Asked at the far end of the way, so that the question costs nothing that is counted.
+    fn requests(&mut self, authority: Option<&Path>) -> Result<u32> {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail", "-u", "bench:bench"]);
+        if let Some(authority) = authority {
+            curl.arg("--cacert").arg(authority);
+        }
+        let text = output(curl.arg(format!("{}/metrics", self.serving.url)))?;
+        let counts = text.lines().filter(|line| line.starts_with("registry_requests_total{"));
+        let all: u32 = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum();
+        // This question is counted when it has been answered.
+        let others = all.saturating_sub(self.asked);
+        self.asked += 1;
+        Ok(others)
+    }
+}
+
+/// Takes away what a turn wrote.
+pub(crate) fn clear(deed: &Deed) -> Result<()> {
+    match deed {
+        Deed::Pull { layout, .. } => remove(layout),
+        Deed::Archive { file, .. } => Ok(fs::remove_file(file)?),
+        Deed::Push { .. } | Deed::Copy { .. } | Deed::Digest { .. } => Ok(()),
+    }
+}
+
+/// Removes a folder, if it is there.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The image of a work as a layout with the tag `v1`, made once.
+pub(crate) fn image(images: &Path, Image { layers, bytes }: Image) -> Result<PathBuf> {
+    let layout = images.join(format!("image-{layers}-{bytes}"));
+    if !layout.exists() {
+        sample::large(&layout, "v1", layers, bytes)?;
+    }
+    Ok(layout)
+}
+
+fn layer_digests(layout: &Path) -> Result<Vec<String>> {
+    let digest = registry_faults::layout::resolve(layout, "v1")?.context("the image has no tag")?;
+    let manifest = fs::read(layout.join("blobs").join(digest.replacen(':', "/", 1)))?;
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest)?;
+    let layers = manifest["layers"].as_array().context("the manifest has no layers")?;
+    Ok(layers.iter().filter_map(|layer| Some(layer["digest"].as_str()?.to_owned())).collect())
+}
