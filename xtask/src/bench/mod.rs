@@ -104,13 +104,13 @@ fn compare(
 ) -> Result<Vec<Row>> {
     println!("\n{}: {}", work.name, work.describe());
     let ours = programs.first().context("there is no program")?;
-    let mut stage = Stage::set(work, ours, binary, images)?;
+    let stage = Stage::set(work, ours, binary, images)?;
     let mut rows: Vec<Row> =
         programs.iter().map(|program| Row::new(work.name, program.name)).collect();
     let mut floor = Row::new(work.name, "curl (the floor)");
     for round in 0..=rounds {
         for (program, row) in programs.iter().zip(&mut rows) {
-            turn(work, &mut stage, program, row, round)?;
+            turn(work, &stage, program, row, round)?;
         }
         if matches!(work.kind, Kind::Pull | Kind::Archive) {
             floor.count(round, measured(&mut stage.floor(work)?)?);
@@ -126,13 +126,7 @@ fn compare(
 }
 
 /// One program does the work once.
-fn turn(
-    work: &Work,
-    stage: &mut Stage,
-    program: &Program,
-    row: &mut Row,
-    round: usize,
-) -> Result<()> {
+fn turn(work: &Work, stage: &Stage, program: &Program, row: &mut Row, round: usize) -> Result<()> {
     let deed = stage.deed(work, program, round);
     let Some(mut command) = program.command(&deed, &stage.reach) else { return Ok(()) };
     match work.kind {

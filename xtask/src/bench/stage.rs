@@ -4,10 +4,15 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use registry_authn::{Credential, Fixed};
 use registry_faults::sample;
+use registry_name::Registry as Name;
+use registry_transport::{Hosts, Method, PAGE_CAP, Request, Transport};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::network::Network;
 use super::programs::{Deed, Program, Reach};
@@ -25,13 +30,14 @@ pub(crate) struct Stage {
     layout: PathBuf,
     registries: Vec<Registry>,
     folder: TempDir,
+    runtime: Runtime,
 }
 
 struct Registry {
     serving: Serving,
     network: Option<Network>,
-    /// How often it was asked for its counters.
-    asked: u32,
+    /// Asks it for its counters.
+    transport: Transport,
 }
 
 /// What the registries saw.
@@ -67,6 +73,7 @@ impl Stage {
             layout,
             registries,
             folder,
+            runtime: Runtime::new()?,
         };
         stage.log_in(work)?;
         if work.kind != Kind::Push {
@@ -100,10 +107,10 @@ impl Stage {
     }
 
     /// All requests and connections until now, without those that this asks for itself.
-    pub(crate) fn traffic(&mut self) -> Result<Traffic> {
+    pub(crate) fn traffic(&self) -> Result<Traffic> {
         let mut traffic = Traffic { requests: 0, connections: None };
-        for registry in &mut self.registries {
-            traffic.requests += registry.requests(self.reach.authority.as_deref())?;
+        for registry in &self.registries {
+            traffic.requests += registry.requests(&self.runtime)?;
             if let Some(network) = &registry.network {
                 *traffic.connections.get_or_insert(0) += network.connections();
             }
@@ -173,7 +180,8 @@ impl Registry {
         let serving = Serving::start(serve)?;
         let address: SocketAddr = serving.host()?.parse()?;
         let network = work.way.map(|way| Network::to(address, way)).transpose()?;
-        Ok(Self { serving, network, asked: 0 })
+        let transport = transport(&serving, work.tls.then_some(folder.join("ca.pem")))?;
+        Ok(Self { serving, network, transport })
     }
 
     /// Where programs reach it.
@@ -184,20 +192,17 @@ impl Registry {
         }
     }
 
-    /// Asked at the far end of the way, so that the question costs nothing that is counted.
-    fn requests(&mut self, authority: Option<&Path>) -> Result<u32> {
-        let mut curl = Command::new("curl");
-        curl.args(["-sS", "--fail", "-u", "bench:bench"]);
-        if let Some(authority) = authority {
-            curl.arg("--cacert").arg(authority);
-        }
-        let text = output(curl.arg(format!("{}/metrics", self.serving.url)))?;
+    /// What others asked of it. Read at the far end of the way, so that the question costs nothing that is measured.
+    fn requests(&self, runtime: &Runtime) -> Result<u32> {
+        let request = Request::new(Method::GET, &self.serving.host()?.parse()?, "/metrics");
+        let text = runtime
+            .block_on(async { self.transport.send(request).await?.bytes(PAGE_CAP).await })?;
+        let text = std::str::from_utf8(&text)?;
         let counts = text.lines().filter(|line| line.starts_with("registry_requests_total{"));
         let all: u32 = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum();
-        // This question is counted when it has been answered.
-        let others = all.saturating_sub(self.asked);
-        self.asked += 1;
-        Ok(others)
+        // Our own are among them, but for the last: a request is counted when it has been answered.
+        let own = u32::try_from(self.transport.counters().requests)?;
+        Ok(all + 1 - own)
     }
 }
 
@@ -216,6 +221,17 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+fn transport(serving: &Serving, authority: Option<PathBuf>) -> Result<Transport> {
+    let registry: Name = serving.host()?.parse()?;
+    let credential = Credential::basic("bench", "bench");
+    let mut hosts = Hosts::default();
+    if let Some(authority) = authority {
+        hosts = hosts.tls(registry.clone()).ca_certificates(fs::read(authority)?);
+    }
+    let keychain = Arc::new(Fixed::for_registry(registry, credential));
+    Ok(Transport::builder().keychain(keychain).hosts(hosts).build()?)
 }
 
 /// The image of a work as a layout with the tag `v1`, made once.
