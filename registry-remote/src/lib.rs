@@ -2,6 +2,7 @@
 
 mod archive;
 mod client;
+mod compose;
 pub mod copy;
 mod descriptor;
 mod error;
@@ -23,6 +24,7 @@ pub mod verify;
 pub use self::{
     archive::{ArchiveKind, ArchiveSource, ArchiveWriter},
     client::{Client, ClientBuilder},
+    compose::{Composed, Compression, ImageBuilder, IndexBuilder, Input},
     copy::{CopyEvent, CopyListener, CopyOptions, Plan, Report, copy},
     descriptor::Descriptor,
     error::{Error, ErrorKind, Mismatch},

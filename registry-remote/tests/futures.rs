@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use registry_name::{Digest, Identifier, Tag};
 use registry_remote::{
-    ArchiveSource, ArchiveWriter, Blob, Client, CopyOptions, Descriptor, Fetched, Image, Index,
-    Layer, Layout, Manifest, Memory, Plan, Platform, Referrers, Remote, Repositories, Sink, Source,
-    Tags, Version, copy, get, read_blob, select, verified_blob,
+    ArchiveSource, ArchiveWriter, Blob, Client, Composed, Compression, CopyOptions, Descriptor,
+    Fetched, Image, ImageBuilder, Index, Input, Layer, Layout, Manifest, Memory, Plan, Platform,
+    Referrers, Remote, Repositories, Sink, Source, Tags, Version, copy, get, read_blob, select,
+    verified_blob,
 };
 
 fn assert_send<T: Send>(_: T) {}
@@ -22,7 +23,7 @@ fn every_public_future_is_send(
     (remote, platform): (&Remote, &Platform),
     (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
     (fetched, image, index, layer): (&Fetched, &Image, &Index, &Layer),
-    (version, layout): (&Version, &Layout),
+    (version, layout, mut composing): (&Version, &Layout, ImageBuilder),
 ) {
     let options = &CopyOptions::default();
     assert_send(copy::plan(source, &[], sink, options));
@@ -44,6 +45,8 @@ fn every_public_future_is_send(
     assert_send(image.platform());
     assert_send(image.diff_ids());
     assert_send(image.layers());
+    assert_send(composing.layer(Input::file("file"), Compression::Gzip));
+    assert_send(composing.blob("type", Input::file("file")));
     assert_send(Index::open(source, identifier));
     assert_send(index.image(Some(platform)));
     assert_send(index.entry(blob));
@@ -88,6 +91,7 @@ fn every_public_future_is_send(
 #[test]
 fn what_is_passed_between_tasks_can_be() {
     assert_shareable::<Client>();
+    assert_shareable::<Composed>();
     assert_shareable::<Fetched>();
     assert_shareable::<Image>();
     assert_shareable::<Index>();

@@ -12,7 +12,10 @@ use bytes::Bytes;
 use registry_name::{Digest, Identifier};
 use tokio::sync::OnceCell;
 
-pub(crate) use self::config::{Config, MAX_CONFIG};
+pub(crate) use self::{
+    config::{Config, MAX_CONFIG},
+    unpack::Decoder,
+};
 pub use self::{
     fetched::{Fetched, Version, get},
     index::{Entry, Index},

@@ -12,7 +12,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use futures_core::Stream;
 use registry_name::Digest;
 
-pub(crate) use self::decoder::{Decoder, MAGIC};
+pub(crate) use self::decoder::Decoder;
+use self::decoder::MAGIC;
 use crate::{Error, Mismatch, Verified, verify::Hasher};
 
 /// What is unpacked at once, bytes.
@@ -36,13 +37,18 @@ pub struct Unpacked {
 }
 
 impl Unpacked {
-    pub(super) fn new(packed: Verified, diff_id: Option<Digest>, what: String) -> Self {
+    pub(crate) fn new(packed: Verified, diff_id: Option<Digest>, what: String) -> Self {
         let expected = diff_id.map(|digest| {
             let hasher = Hasher::new(digest.algorithm());
             (digest, hasher)
         });
         let input = BytesMut::new();
         Self { packed: Some(packed), input, decoder: None, expected, what, finished: false }
+    }
+
+    /// How the content turned out to be packed, once some of it has come.
+    pub(crate) fn decoder(&self) -> Option<&Decoder> {
+        self.decoder.as_ref()
     }
 
     /// Unpacks some of what came: `None` where more has to come first.

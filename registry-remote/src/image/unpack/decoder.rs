@@ -8,7 +8,7 @@ use zstd::stream::raw::{self, InBuffer, Operation as _, OutBuffer};
 use crate::Mismatch;
 
 /// How many bytes tell what the rest is.
-pub(crate) const MAGIC: usize = 4;
+pub(super) const MAGIC: usize = 4;
 /// The largest window of gzip, as the power of two that it is.
 const GZIP_WINDOW: u8 = 15;
 
