@@ -46,6 +46,9 @@ pub(crate) struct Global {
     #[command(flatten)]
     pub(crate) files: FileOptions,
 
+    #[command(flatten)]
+    pub(crate) login: LoginOptions,
+
     /// The longest wait that a registry may ask for before the command fails instead
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) max_wait: Option<u32>,
@@ -61,6 +64,31 @@ pub(crate) struct Global {
     /// Say what is sent and received, on standard error
     #[arg(long, short, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+}
+
+/// Who may see a password, and where tokens are kept.
+#[derive(Debug, Args)]
+pub(crate) struct LoginOptions {
+    /// Passwords for REGISTRY may go to its token endpoint at HOST
+    #[arg(long, global = true, value_name = "REGISTRY=HOST", value_parser = realm)]
+    pub(crate) trust_realm: Vec<(Registry, String)>,
+
+    /// Passwords go to no token endpoint at another host name, unless it was allowed
+    #[arg(long, global = true)]
+    pub(crate) strict_realms: bool,
+
+    /// Neither use nor keep tokens of other runs
+    #[arg(long, global = true)]
+    pub(crate) no_token_cache: bool,
+}
+
+/// `registry.example.com=login.example.net`
+fn realm(text: &str) -> Result<(Registry, String), String> {
+    let (registry, host) = text.split_once('=').ok_or("it is REGISTRY=HOST")?;
+    // A port says nothing here: it is the host that is trusted.
+    let named: Registry = host.parse().map_err(|error| format!("{error}"))?;
+    let registry = registry.parse().map_err(|error| format!("{error}"))?;
+    Ok((registry, named.host().to_owned()))
 }
 
 /// Which files say how registries are reached.

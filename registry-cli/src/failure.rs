@@ -1,6 +1,11 @@
 //! Why a verb failed: what is said about it, and the exit code.
 
-use std::{borrow::Cow, error::Error, io};
+use std::{
+    borrow::Cow,
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
 use registry_name::ParseError;
 use registry_transport::{ErrorKind, files::BrokenFile};
@@ -24,6 +29,12 @@ pub(crate) enum Failure {
     /// A file that says how registries are reached.
     #[error(transparent)]
     HostsFile(BrokenFile),
+    /// A keychain, a configuration file or a helper.
+    #[error("cannot keep or forget the login")]
+    Credentials(#[source] registry_authn::Error),
+    /// A file of this program's own.
+    #[error("cannot {action} {}", .path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
     /// This machine does not let it be done.
     #[cfg(feature = "serve")]
     #[error(transparent)]
@@ -47,6 +58,10 @@ impl Failure {
         Self::Remote { error: Box::new(error), hint: Some(hint) }
     }
 
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { action, path: path.to_owned(), source }
+    }
+
     pub(crate) fn other(what: impl Into<String>) -> Self {
         Self::Other { what: what.into(), exit: Exit::Other, hint: None }
     }
@@ -56,7 +71,7 @@ impl Failure {
             Self::Name(_) | Self::Place(_) | Self::Usage { .. } => Exit::Usage,
             Self::Remote { error, .. } if broken_file(error.as_ref()).is_some() => Exit::Local,
             Self::Remote { error, .. } => error.kind().into(),
-            Self::HostsFile(_) => Exit::Local,
+            Self::HostsFile(_) | Self::Credentials(_) | Self::File { .. } => Exit::Local,
             Self::Setup(_) => Exit::Other,
             Self::Other { exit, .. } => *exit,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -119,6 +134,8 @@ impl Failure {
             Self::HostsFile(_) => Some(WITHOUT_FILES.into()),
             Self::Remote { error, hint: None } => remote_hint(error),
             Self::Setup(error) => error.hint().map(Cow::from),
+            Self::Credentials(error) => error.hint().map(Cow::from),
+            Self::File { action, source, .. } => local_hint(action, source.kind()).map(Cow::from),
             Self::Output(_) | Self::Interrupted => None,
             #[cfg(feature = "serve")]
             Self::Local(_) => None,
@@ -149,7 +166,8 @@ fn broken_file<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a BrokenFile> {
 fn remote_hint(error: &registry_remote::Error) -> Option<Cow<'_, str>> {
     use registry_remote::Error as Remote;
     let hint = match error {
-        Remote::Registry { source, .. } => match scheme_hint(source) {
+        Remote::Registry { source, .. } => match realm_hint(source).or_else(|| scheme_hint(source))
+        {
             Some(hint) => return Some(hint.into()),
             None => source.hint(),
         },
@@ -161,6 +179,14 @@ fn remote_hint(error: &registry_remote::Error) -> Option<Cow<'_, str>> {
         _ => None,
     };
     hint.map(Cow::from)
+}
+
+/// The flag that lets a token endpoint see a password.
+fn realm_hint(error: &registry_transport::Error) -> Option<String> {
+    let (registry, host) = error.untrusted_realm()?;
+    Some(format!(
+        "the password for {registry} was not sent to its token endpoint at {host}; if {host} is meant to have it, say --trust-realm {registry}={host}"
+    ))
 }
 
 /// The flag for what the other side seems to speak.

@@ -11,8 +11,10 @@ mod console;
 mod exit;
 mod failure;
 mod image;
+mod input;
 mod place;
 mod progress;
+mod realms;
 mod session;
 mod stores;
 mod system;
@@ -54,6 +56,7 @@ pub async fn run<A: Into<OsString> + Clone>(
         environment: system.environment,
         root: system.root,
         terminal: system.terminal,
+        input: system.input,
     };
     let session = Session::new(console.clone(), global, surroundings);
     match command.run(&session, system.stop).await {

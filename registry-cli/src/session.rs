@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use registry_authn::{Environment, default_keychain_in};
-use registry_name::Reference;
+use registry_authn::{Credential, Environment, Fixed, Logins, default_keychain_in};
+use registry_name::{Reference, Registry};
 use registry_remote::{Client, Platform};
 use registry_transport::{
-    Event, RetryPolicy, Transport,
+    Builder, Event, RetryPolicy, TokenCache, Transport,
     files::{HostFiles, Places, Setting},
 };
 use serde::Serialize;
@@ -21,7 +21,9 @@ use crate::{
     args::{Format, Global},
     console::{Console, printable},
     failure::Failure,
+    input::Input,
     progress::Audience,
+    realms::Realms,
 };
 
 /// Waits that are not worth a line.
@@ -43,6 +45,7 @@ pub(crate) struct Surroundings {
     pub(crate) root: Option<PathBuf>,
     /// Whether standard error can replace a line.
     pub(crate) terminal: bool,
+    pub(crate) input: Input,
 }
 
 impl Session {
@@ -113,9 +116,35 @@ impl Session {
     }
 
     fn transport(&self) -> Result<Transport, Failure> {
+        let keychain = default_keychain_in(&self.surroundings.environment);
+        let mut transport = self.builder()?.keychain(Arc::new(keychain));
+        if let Some(cache) = self.token_cache().filter(|_| !self.global.login.no_token_cache) {
+            transport = transport.token_cache(cache);
+        }
+        transport.build().map_err(Failure::Setup)
+    }
+
+    /// A transport that knows this credential and keeps nothing.
+    pub(crate) fn transport_as(
+        &self,
+        registry: &Registry,
+        credential: &Credential,
+    ) -> Result<Transport, Failure> {
+        let keychain = Fixed::for_registry(registry.clone(), credential.clone());
+        let transport = self.builder()?.keychain(Arc::new(keychain));
+        transport.build().map_err(Failure::Setup)
+    }
+
+    fn builder(&self) -> Result<Builder, Failure> {
         let hosts = self.files()?.clone().hosts().map_err(Failure::HostsFile)?;
+        let mut hosts = Realms::of(self.environment()).add_to(hosts)?;
+        for (registry, realm) in &self.global.login.trust_realm {
+            hosts = hosts.trust_realm(registry.clone(), realm);
+        }
+        if self.global.login.strict_realms {
+            hosts = hosts.strict_realms();
+        }
         let mut transport = Transport::builder()
-            .keychain(Arc::new(default_keychain_in(&self.surroundings.environment)))
             .hosts(hosts)
             .policy(self.policy())
             .user_agent(concat!("registry/", env!("CARGO_PKG_VERSION")));
@@ -123,7 +152,55 @@ impl Session {
             let console = self.console.clone();
             transport = transport.events(Arc::new(move |event| tell(&console, event)));
         }
-        transport.build().map_err(Failure::Setup)
+        Ok(transport)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.surroundings.environment
+    }
+
+    pub(crate) fn input(&self) -> &Input {
+        &self.surroundings.input
+    }
+
+    /// Where passwords are written to.
+    pub(crate) fn logins(&self) -> Result<Logins, Failure> {
+        let what = "there is no home directory to keep a login in";
+        Logins::docker(self.environment())
+            .ok_or_else(|| Failure::usage(what, "name a directory in DOCKER_CONFIG"))
+    }
+
+    /// Tokens of other runs; none in an environment without a home.
+    pub(crate) fn token_cache(&self) -> Option<TokenCache> {
+        let directory = self.environment().cache_dir()?;
+        Some(TokenCache::at(directory.join("registry/tokens.json")))
+    }
+
+    /// The token endpoints of a registry that the command line allows.
+    pub(crate) fn trusted_realms(&self, registry: &Registry) -> Vec<String> {
+        let all = self.global.login.trust_realm.iter();
+        all.filter(|(of, _)| of == registry).map(|(_, realm)| realm.clone()).collect()
+    }
+
+    /// Asks whoever sits at the terminal.
+    pub(crate) async fn ask(&self, question: &str) -> Result<String, Failure> {
+        self.prompt(question)?;
+        self.input().line().await
+    }
+
+    /// The same, for what nobody should see.
+    pub(crate) async fn ask_hidden(&self, question: &str) -> Result<String, Failure> {
+        self.prompt(question)?;
+        self.input().hidden_line().await
+    }
+
+    fn prompt(&self, question: &str) -> Result<(), Failure> {
+        if !self.input().is_terminal() {
+            let what = "there is no terminal to ask for the password";
+            return Err(Failure::usage(what, "give it with -u USER and --password-stdin"));
+        }
+        self.console.status(question);
+        Ok(())
     }
 
     fn policy(&self) -> RetryPolicy {

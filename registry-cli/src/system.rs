@@ -10,11 +10,14 @@ use std::{
 
 use registry_authn::Environment;
 
+use crate::input::Input;
+
 /// The surroundings of a run: environment, streams, and the wish to stop.
 pub struct System {
     pub(crate) environment: Environment,
     /// What the system's configuration files are below; without it only the user's are read.
     pub(crate) root: Option<PathBuf>,
+    pub(crate) input: Input,
     pub(crate) stdout: Box<dyn Write + Send>,
     pub(crate) stderr: Box<dyn Write + Send>,
     /// Whether standard error can replace a line.
@@ -36,6 +39,7 @@ impl System {
         Self {
             environment: Environment::current(),
             root: Some(PathBuf::from("/")),
+            input: Input::current(),
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
             terminal: io::stderr().is_terminal() && !dumb,
@@ -50,6 +54,7 @@ impl System {
         let system = Self {
             environment,
             root: None,
+            input: Input::new(io::empty()),
             stdout: captured.out(),
             stderr: captured.err(),
             terminal: false,
@@ -62,6 +67,13 @@ impl System {
     #[must_use]
     pub fn root(mut self, directory: impl Into<PathBuf>) -> Self {
         self.root = Some(directory.into());
+        self
+    }
+
+    /// What a run reads from standard input; nothing unless set.
+    #[must_use]
+    pub fn stdin(mut self, stream: impl io::BufRead + Send + 'static) -> Self {
+        self.input = Input::new(stream);
         self
     }
 

@@ -6,6 +6,8 @@ mod copy;
 mod delete;
 mod digest;
 mod hosts;
+mod login;
+mod logout;
 mod ls;
 mod manifest;
 mod pull;
@@ -40,6 +42,8 @@ pub(crate) enum Verb {
     Tag(tag::Arguments),
     Delete(delete::Arguments),
     Catalog(catalog::Arguments),
+    Login(login::Arguments),
+    Logout(logout::Arguments),
     Hosts(hosts::Arguments),
     Version(version::Arguments),
 }
@@ -76,6 +80,8 @@ impl Verb {
             Self::Tag(arguments) => arguments.run(session).await,
             Self::Delete(arguments) => arguments.run(session).await,
             Self::Catalog(arguments) => arguments.run(session).await,
+            Self::Login(arguments) => arguments.run(session).await,
+            Self::Logout(arguments) => arguments.run(session).await,
             Self::Hosts(arguments) => arguments.run(session),
             Self::Version(version::Arguments {}) => version::run(session),
         }

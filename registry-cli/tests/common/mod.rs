@@ -44,6 +44,18 @@ impl Bench {
         self.environment = Environment::empty().var("DOCKER_CONFIG", self.directory.path());
     }
 
+    /// The following runs have a home directory.
+    pub(crate) fn at_home(&mut self) {
+        self.environment = Environment::empty().home(self.directory.path().join("home"));
+    }
+
+    /// Runs a command line with this as its standard input.
+    pub(crate) async fn told<W: AsRef<str>>(&self, input: &str, words: &[W]) -> Outcome {
+        let (system, captured) = System::captured(self.environment.clone());
+        let input = std::io::Cursor::new(input.as_bytes().to_vec());
+        outcome(words, system.stdin(input), &captured).await
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
