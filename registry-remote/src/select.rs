@@ -175,6 +175,13 @@ pub(crate) async fn child(source: &dyn Source, entry: &Descriptor) -> Result<Man
         let mismatch = Mismatch::Size { expected: entry.size, actual: manifest.descriptor().size };
         return Err(Error::Integrity { what: what(), mismatch });
     }
+    // What a source calls it is not believed: a graph whose edges are digests of what they lead to
+    // has no cycles.
+    if *manifest.digest() != entry.digest {
+        let (expected, actual) = (entry.digest.clone(), manifest.digest().clone());
+        let mismatch = Mismatch::Digest { expected, actual };
+        return Err(Error::Integrity { what: what(), mismatch });
+    }
     if manifest.media_type() != entry.media_type {
         let reason =
             format!("it is {} and its index says {}", manifest.media_type(), entry.media_type);

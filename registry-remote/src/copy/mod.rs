@@ -101,3 +101,6 @@ pub async fn plan(
     let found = discover::discover(source, wanted, sink, options).await?;
     Plan::new(found, options.nondistributable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,8 +50,9 @@ enum Via {
     Configured,
 }
 
-/// Idle connections to keep per host; more than our own parallelism is a waste of both sides.
-const IDLE_PER_HOST: usize = 8;
+/// Idle connections to keep per host: as many as the most transfers that anybody runs at a time. One that is closed between
+/// two blobs costs its round trips again.
+const IDLE_PER_HOST: usize = 64;
 
 impl Reqwest {
     /// Fails on certificates that cannot be used.
@@ -71,10 +72,11 @@ impl Reqwest {
             None => Arc::default(),
         };
         let via = self.via(url, &connection);
-        let bulk = route.bulk && cfg!(feature = "http2");
+        let tls = url.scheme() == "https";
+        // Without TLS there is no HTTP/2 to keep away from, and one pool serves better than two.
+        let bulk = route.bulk && tls && cfg!(feature = "http2");
         // A proxy resolves names itself, and may well be on a private network.
         let public_only = route.public_only && via == Via::Nobody;
-        let tls = url.scheme() == "https";
         let way = Way { route: Route { bulk, public_only, ..route }, via, tls, connection };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&way) {

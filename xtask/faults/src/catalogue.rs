@@ -1,8 +1,9 @@
 //! The scenarios, one file a chapter. Their identifiers are those of the project's catalogue of faults: D downloads, M manifests,
-//! I identity, R redirects, A authentication, E errors and limits, U uploads, L listing.
+//! I identity, R redirects, A authentication, E errors and limits, U uploads, L listing, G graphs of content.
 
 mod authentication;
 mod downloads;
+mod graphs;
 mod identity;
 mod limits;
 mod listing;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(limits::scenarios());
     all.extend(uploads::scenarios());
     all.extend(listing::scenarios());
+    all.extend(graphs::scenarios());
     all
 }
 

@@ -51,6 +51,41 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         list(&["L06"], "tags-null", "The list of tags is null")
             .with_rules([on("GET", PATH).always(page(r#"{"name":"real/app","tags":null}"#))])
             .expecting(Expect::Tags(&[])),
+        list(
+            &["L06"],
+            "tags-invalid",
+            "Some of what is listed can be no tag, and would steer a terminal",
+        )
+        .with_rules([on("GET", PATH).always(page(
+            "{\"name\":\"real/app\",\"tags\":[\"v1\",\"../../x\",\"\\u001b[2J\",\"\",\"v2\"]}",
+        ))])
+        .expecting(Expect::Tags(&["v1", "v2"])),
+        list(
+            &["L04"],
+            "paging-without-brackets",
+            "A Link with two addresses, one of them unclosed",
+        )
+        .with_rules([on("GET", PATH).always(
+            page(tags).header("Link", "</v2/real/app/tags/list?last=v2>; rel=\"next\", </x"),
+        )])
+        .expecting(Expect::Failure(&[])),
+        list(
+            &["L04", "L05"],
+            "paging-quoted",
+            "A Link with commas in its address and parameters in any order",
+        )
+        .at(
+            "A",
+            Script::registry(Registry::new().with_image(REPOSITORY, "v1", &Image::small()))
+                .rule(on("GET", "*/tags/list?last=v1,%2C").always(page(r#"{"tags":["v2"]}"#)))
+                .rule(
+                    on("GET", PATH).always(
+                        page(r#"{"tags":["v1"]}"#)
+                            .header("Link", "<list?last=v1,%2C>; title=\"a, b; c\"; REL=next"),
+                    ),
+                ),
+        )
+        .expecting(Expect::Tags(&["v1", "v2"])),
     ]
 }
 
