@@ -93,6 +93,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The caller wanted no more of it.
+    #[error("{what} was cancelled")]
+    Cancelled {
+        /// What ended.
+        what: String,
+    },
     /// A limit that keeps hostile content from costing more than it may.
     #[error("{what} exceeds the limit of {limit}")]
     Limit {
@@ -173,6 +179,7 @@ impl Error {
                 | Transport::Unavailable => ErrorKind::Network,
                 _ => ErrorKind::Other,
             },
+            Self::Cancelled { .. } => ErrorKind::Cancelled,
             Self::Integrity { .. } => ErrorKind::Integrity,
             Self::NotFound { .. } | Self::NoPlatform { .. } => ErrorKind::NotFound,
             Self::Local { .. } | Self::Store { .. } => ErrorKind::Local,

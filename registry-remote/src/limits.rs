@@ -4,6 +4,10 @@
 /// large ones fill a line with fewer.
 pub(crate) const JOBS: usize = 16;
 
+/// Up to this size, in bytes, a blob shares a connection where the protocol lets it (HTTP/2): a new
+/// connection costs more round trips than it is worth. A larger one goes over one of its own.
+pub(crate) const SHARED_UP_TO: u64 = 256 << 10;
+
 /// Ranges of one blob that are read at a time, at most. There is one at first; see
 /// [`pace`](crate::local::pace).
 pub(crate) const RANGES: usize = 8;

@@ -22,9 +22,9 @@ use registry_faults::{
 use registry_name::{Digest, Identifier};
 use registry_remote::{
     ArchiveKind, ArchiveSource, ArchiveWriter, ByteStream, Client, CopyEvent, CopyOptions,
-    Descriptor, Error, Layout, Manifest, Memory, Sink, Source, Stored, copy, read_blob,
+    Descriptor, Error, ErrorKind, Layout, Manifest, Memory, Sink, Source, Stored, copy, read_blob,
 };
-use registry_transport::{RetryPolicy, Transport};
+use registry_transport::{Cancellation, RetryPolicy, Transport};
 use stage::{Stage, image, noise, tag};
 use tokio::sync::Notify;
 
@@ -175,6 +175,30 @@ async fn a_rate_holds_for_all_blobs_together() {
     // The clock is not a real one: it jumps to whatever is waited for.
     let waited = started.elapsed().as_secs();
     assert!((10..12).contains(&waited), "1000 bytes and a configuration took {waited} s");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_cancelled_says_so_and_publishes_nothing() {
+    let memory = Arc::new(Memory::new());
+    image(&memory, &[noise(1, 100), noise(2, 200_000)], Some("v1"));
+    for jobs in [1, 16] {
+        let scratch = tempfile::tempdir().unwrap();
+        let cancellation = Cancellation::new();
+        let cancel = cancellation.clone();
+        let sink = Arc::new(Layout::create(scratch.path().join("layout")));
+        let cancelled = events(memory.clone(), sink, |options| {
+            options.jobs = jobs;
+            options.cancellation = Some(cancellation);
+            options.events = Some(Arc::new(move |event| {
+                if matches!(event, CopyEvent::Started { .. }) {
+                    cancel.cancel();
+                }
+            }));
+        });
+        let error = cancelled.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
+        Layout::open(scratch.path().join("layout")).await.unwrap_err();
+    }
 }
 
 /// Drops a copy at each of its events in turn: whatever is left under the tag is whole.

@@ -98,8 +98,21 @@ pub async fn plan(
     sink: &Arc<dyn Sink>,
     options: &CopyOptions,
 ) -> Result<Plan, Error> {
-    let found = discover::discover(source, wanted, sink, options).await?;
+    let found = discover::discover(source, wanted, sink, options);
+    let found = unless_cancelled(options, found).await.ok_or_else(cancelled)??;
     Plan::new(found, options.nondistributable)
+}
+
+/// What a future comes to; `None` where nobody wants to know any more.
+async fn unless_cancelled<F: Future>(options: &CopyOptions, work: F) -> Option<F::Output> {
+    match &options.cancellation {
+        Some(cancellation) => cancellation.run_until_cancelled(work).await,
+        None => Some(work.await),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::Cancelled { what: "the copy".to_owned() }
 }
 
 #[cfg(test)]

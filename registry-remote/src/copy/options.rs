@@ -2,6 +2,8 @@
 
 use std::{fmt, num::NonZeroU64};
 
+use registry_transport::Cancellation;
+
 use super::{CopyListener, event::Listener};
 use crate::{Platform, limits, select};
 
@@ -40,6 +42,9 @@ pub struct CopyOptions {
     pub rate: Option<NonZeroU64>,
     /// Is told what happens.
     pub events: Option<CopyListener>,
+    /// Ends the copy with [`Error::Cancelled`](crate::Error::Cancelled), after what was under way
+    /// has cleaned up after itself. Dropping the future ends it too.
+    pub cancellation: Option<Cancellation>,
 }
 
 /// Which referrers go along with their subject.
@@ -75,6 +80,7 @@ impl Default for CopyOptions {
             no_clobber: false,
             rate: None,
             events: None,
+            cancellation: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use registry_name::Tag;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{CopyEvent, CopyOptions, Plan, Report, watch::Watched};
+use super::{CopyEvent, CopyOptions, Plan, Report, cancelled, unless_cancelled, watch::Watched};
 use crate::{Descriptor, Error, Manifest, Sink, Source};
 
 impl Plan {
@@ -65,7 +65,7 @@ impl Plan {
                 sink.put_blob(&blob, &source).await.map(|stored| (blob, stored))
             }
         };
-        for_each(blobs, options.jobs, put, |(blob, stored)| {
+        for_each(blobs, options, put, |(blob, stored)| {
             report.count(stored, blob.size);
             events.tell(|| CopyEvent::Blob { blob, stored });
         })
@@ -89,7 +89,7 @@ impl Plan {
                     Ok((manifest.descriptor().clone(), tags))
                 }
             };
-            for_each(wave, options.jobs, put, |(manifest, tags)| {
+            for_each(wave, options, put, |(manifest, tags)| {
                 report.manifests += 1;
                 events.tell(|| CopyEvent::Manifest { manifest, tags });
             })
@@ -118,7 +118,7 @@ async fn put_manifest(
 /// The first error ends it, once what was still running has been ended and has cleaned up.
 async fn for_each<T, R, F>(
     items: Vec<T>,
-    jobs: usize,
+    options: &CopyOptions,
     work: impl Fn(T) -> F,
     mut then: impl FnMut(R),
 ) -> Result<(), Error>
@@ -129,12 +129,16 @@ where
     let mut waiting = items.into_iter();
     let mut running = JoinSet::new();
     loop {
-        while running.len() < jobs.max(1)
+        while running.len() < options.jobs.max(1)
             && let Some(item) = waiting.next()
         {
             running.spawn(work(item));
         }
-        let Some(joined) = running.join_next().await else { return Ok(()) };
+        let Some(next) = unless_cancelled(options, running.join_next()).await else {
+            running.shutdown().await;
+            return Err(cancelled());
+        };
+        let Some(joined) = next else { return Ok(()) };
         match joined.unwrap_or_else(broken) {
             Ok(result) => then(result),
             Err(error) => {
@@ -148,6 +152,6 @@ where
 fn broken<R>(task: JoinError) -> Result<R, Error> {
     match task.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(Error::Unsupported { what: "the copy was cancelled".to_owned() }),
+        Err(_) => Err(cancelled()),
     }
 }

@@ -15,7 +15,7 @@ use super::{
     Remote,
     resume::{Answer, Progress, Start},
 };
-use crate::{CopyEvent, Descriptor, Error, Mismatch};
+use crate::{CopyEvent, Descriptor, Error, Mismatch, limits};
 
 /// How long to listen for a byte too many after the last one; what else ends a body of unknown
 /// length is not worth waiting for.
@@ -199,9 +199,10 @@ impl Blob {
         let request = self
             .remote
             .request(Method::GET, &route, self.remote.pull())
-            .bulk()
             .budget(&self.budget)
             .expect(&[200, 206, 416]);
+        let shared = self.descriptor.size <= limits::SHARED_UP_TO;
+        let request = if shared { request } else { request.bulk() };
         let (from, end) = (self.progress.position(), self.progress.end());
         match (ranged, self.part) {
             (false, _) => request,
