@@ -133,9 +133,10 @@ impl Sink for Strict {
         assert!(self.put.lock().unwrap().insert(manifest.digest().clone()), "it comes twice");
         for child in manifest.children() {
             let digest = child.digest.clone();
-            let there = match child.is_manifest() {
-                true => self.memory.resolve(&digest.into()).await?.is_some(),
-                false => self.memory.blob(&digest).is_some(),
+            let there = if child.is_manifest() {
+                self.memory.resolve(&digest.into()).await?.is_some()
+            } else {
+                self.memory.blob(&digest).is_some()
             };
             assert!(there, "{} comes before its child {}", manifest.digest(), child.digest);
         }

@@ -97,7 +97,9 @@ impl Waves {
             let wave = std::mem::take(&mut *self.waiting.lock().unwrap());
             assert!(!wave.is_empty(), "nothing is asked, and nothing is done");
             waves += 1;
-            wave.into_iter().for_each(|release| release.send(()).unwrap_or_default());
+            for release in wave {
+                release.send(()).unwrap_or_default();
+            }
         };
         (result, waves)
     }
