@@ -233,7 +233,8 @@ pub(crate) fn endpoint_of(registry: &Registry, host: &Host) -> Result<Url, Error
         return Ok(endpoint.clone());
     }
     let name = if registry.is_docker_hub() { "registry-1.docker.io" } else { registry.as_str() };
-    let plain = host.plain.unwrap_or_else(|| is_this_machine(registry.host()));
+    let usually = || !host.may_be_plain() && is_this_machine(registry.host());
+    let plain = host.plain.unwrap_or_else(usually);
     let scheme = if plain { "http" } else { "https" };
     Url::parse(&format!("{scheme}://{name}/")).map_err(|cause| {
         Error::new(ErrorKind::Config, format!("{registry} cannot be part of a URL"))

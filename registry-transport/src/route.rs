@@ -63,6 +63,10 @@ pub(crate) fn routes(
     candidates.push(match &host.location {
         Some(location) => {
             let place = Mirror::at(location.clone());
+            let place = match &host.there {
+                Some(own) => place.host(own.as_ref().clone()),
+                None => place,
+            };
             let base = mirror_endpoint(hosts, &place)?;
             Candidate {
                 mirror: None,

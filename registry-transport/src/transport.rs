@@ -5,6 +5,7 @@
 //! ```
 
 mod builder;
+mod insecure;
 mod ping;
 mod steps;
 mod walk;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) shelf: Option<Arc<dyn Shelf>>,
     gates: Arc<Gates>,
     distrusted: Distrusted,
+    spoken: insecure::Spoken,
     /// Which host names have turned out to be on a private network.
     localities: Arc<Mutex<HashMap<String, bool>>>,
 }

@@ -97,14 +97,21 @@ use super::{Host, Hosts, Prefix};
 
 /// Host configuration as files have it. Clones share what was read.
 ///
-/// Our own file and `registries.conf` are read at once; the directories of a registry when it is first asked about.
+/// Our own file and `registries.conf` are read at once; the directories of a registry and the certificates when it is first
+/// asked about. What was read is kept: files that change later change nothing.
 #[derive(Clone)]
 pub struct HostFiles {
     shared: Arc<Shared>,
     places: Arc<Places>,
     flags: Vec<(Registry, Statement)>,
     directories: Arc<Mutex<HashMap<Registry, Directories>>>,
+    hosts: Arc<Mutex<HashMap<(Registry, String), Answer>>>,
 }
+
+type Answer = Result<(Prefix, Host), BrokenFile>;
+
+/// More repositories than this are not remembered; their files are read again.
+const CROWDED: usize = 1024;
 
 impl HostFiles {
     /// Reads what is for all registries. What is broken there is an error later, of [`hosts`](Self::hosts) and of
@@ -115,6 +122,7 @@ impl HostFiles {
             places: Arc::new(places),
             flags: Vec::new(),
             directories: Arc::default(),
+            hosts: Arc::default(),
         }
     }
 
@@ -123,6 +131,8 @@ impl HostFiles {
     pub fn flag(mut self, registry: Registry, setting: Setting, flag: impl Into<PathBuf>) -> Self {
         let place = Place { family: Family::Flags, file: flag.into(), line: None, table: None };
         self.flags.push((registry, Statement { setting, place }));
+        // What was made before did not know of it.
+        self.hosts = Arc::default();
         self
     }
 
@@ -166,6 +176,20 @@ impl HostFiles {
     /// How the repository of this path at a registry is reached, or with an empty path the registry itself. The prefix is
     /// what locations in the host stand for.
     pub fn host(&self, registry: &Registry, path: &str) -> Result<(Prefix, Host), BrokenFile> {
+        let known = || self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (registry.clone(), path.to_owned());
+        if let Some(answer) = known().get(&key) {
+            return answer.clone();
+        }
+        let answer = self.make_host(registry, path);
+        let mut known = known();
+        if known.len() < CROWDED {
+            known.insert(key, answer.clone());
+        }
+        answer
+    }
+
+    fn make_host(&self, registry: &Registry, path: &str) -> Answer {
         let explanation = self.explain(registry, Some(path));
         load::broken(&explanation.looked_at)?;
         let (prefix, _) = self.ranked(registry, path);
@@ -275,9 +299,16 @@ impl HostFiles {
     }
 
     fn directories(&self, registry: &Registry) -> Directories {
-        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
-        let load = || Directories::load(&self.places, registry);
-        known.entry(registry.clone()).or_insert_with(load).clone()
+        let known = || self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(registry) {
+            return found.clone();
+        }
+        let found = Directories::load(&self.places, registry);
+        let mut known = known();
+        if known.len() < CROWDED {
+            known.insert(registry.clone(), found.clone());
+        }
+        found
     }
 }
 

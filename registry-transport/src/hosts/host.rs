@@ -42,6 +42,10 @@ pub struct Host {
     pub(crate) user_agent: Option<String>,
     pub(crate) mirrors: Vec<Mirror>,
     pub(crate) location: Option<Prefix>,
+    /// How to connect to the location, in place of what is known about its registry.
+    pub(crate) there: Option<Box<Host>>,
+    /// Over HTTPS with any certificate, or without TLS where there is none.
+    pub(crate) insecure: Option<bool>,
     pub(crate) blocked: Option<bool>,
 }
 
@@ -123,6 +127,16 @@ impl Host {
         self
     }
 
+    /// Accepts whatever certificate the server shows, and speaks plain HTTP where the server speaks no HTTPS, which is found
+    /// out once: the setting `insecure` of registries.conf(5). Anyone on the way can choose plain HTTP, and then read and
+    /// change everything, passwords included. An [`endpoint`](Self::endpoint), [`plain_http`](Self::plain_http) or
+    /// [`tls`](Self::tls) settles the scheme.
+    #[must_use]
+    pub fn dangerous_insecure(mut self) -> Self {
+        self.insecure = Some(true);
+        self.dangerous_accept_any_certificate()
+    }
+
     /// Sent with every request to this registry and to no other origin; counts as a secret.
     #[must_use]
     pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
@@ -171,8 +185,13 @@ impl Host {
 
     /// This, and where it leaves open how to connect, what `other` says.
     pub(crate) fn or_connection(self, other: &Self) -> Self {
-        let connection =
-            Self { mirrors: Vec::new(), location: None, blocked: None, ..other.clone() };
+        let connection = Self {
+            mirrors: Vec::new(),
+            location: None,
+            there: None,
+            blocked: None,
+            ..other.clone()
+        };
         self.or(&connection)
     }
 
@@ -192,8 +211,24 @@ impl Host {
         if self.mirrors.is_empty() {
             self.mirrors.clone_from(&other.mirrors);
         }
-        self.location = self.location.or_else(|| other.location.clone());
+        if self.location.is_none() {
+            self.location.clone_from(&other.location);
+            self.there.clone_from(&other.there);
+        }
+        self.insecure = self.insecure.or(other.insecure);
         self.blocked = self.blocked.or(other.blocked);
+        self
+    }
+
+    /// Whether the scheme is to be found out.
+    pub(crate) fn may_be_plain(&self) -> bool {
+        self.insecure == Some(true) && self.plain.is_none() && self.endpoint.is_none()
+    }
+
+    /// How to connect to the location, and what belongs to it.
+    #[cfg(feature = "files")]
+    pub(crate) fn there(mut self, host: Self) -> Self {
+        self.there = Some(Box::new(host));
         self
     }
 
@@ -245,6 +280,8 @@ impl fmt::Debug for Host {
             .field("user_agent", &self.user_agent)
             .field("mirrors", &self.mirrors)
             .field("location", &self.location)
+            .field("there", &self.there)
+            .field("insecure", &self.insecure)
             .field("blocked", &self.blocked)
             .finish()
     }

@@ -163,6 +163,7 @@ impl Builder {
             shelf: self.shelf,
             gates: Arc::default(),
             distrusted: super::Distrusted::default(),
+            spoken: super::insecure::Spoken::default(),
             localities: Arc::default(),
         };
         Ok(Transport { inner: Arc::new(inner), cancellation: Cancellation::new() })

@@ -141,6 +141,7 @@ impl Transport {
             shelf: None,
             gates: Arc::clone(&inner.gates),
             distrusted: inner.distrusted.clone(),
+            spoken: inner.spoken.clone(),
             localities: Arc::clone(&inner.localities),
         };
         Self { inner: Arc::new(inner), cancellation: self.cancellation.clone() }

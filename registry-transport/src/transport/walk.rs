@@ -52,6 +52,7 @@ impl Inner {
     ) -> Result<Response, Error> {
         let mut tried = Vec::new();
         for candidate in candidates {
+            let candidate = self.with_scheme(candidate).await;
             let Candidate { request, url, home, host, mirror } = candidate;
             self.servers.learn(&home.origin, &host);
             let attempts = if mirror.is_some() { MIRROR_ATTEMPTS } else { u32::MAX };

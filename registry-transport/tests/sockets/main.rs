@@ -5,6 +5,7 @@
 mod authentication;
 mod bodies;
 mod common;
+mod insecure;
 mod redirects;
 mod retries;
 mod schemes;

@@ -63,8 +63,9 @@ pub(super) fn host<'a>(
     about: About<'_>,
 ) -> Result<Host, BrokenFile> {
     let mut host = Host::new();
+    let used: Vec<_> = used.into_iter().collect();
     let (mut endpoint, mut plain, mut certified) = (None, None, false);
-    for Statement { setting, place } in used {
+    for Statement { setting, place } in &used {
         certified |= matches!(setting, Setting::Ca(_) | Setting::Client { .. });
         host = match setting {
             Setting::Endpoint { url, .. } => {
@@ -75,7 +76,13 @@ pub(super) fn host<'a>(
                 plain = Some(*on);
                 if *on { host.plain_http() } else { host.tls() }
             }
-            Setting::Location(location) => host.location(location.clone()),
+            Setting::Location(location) => {
+                let beside = used.iter().filter(|said| is_of_location(said, place));
+                let beside = beside.map(|said| (*said).clone()).collect();
+                let own = at(location.registry(), beside, about)?;
+                host.location(location.clone()).there(own.unwrap_or_default())
+            }
+            Setting::Insecure(true) => host.dangerous_insecure(),
             Setting::SkipVerify(true) => host.dangerous_accept_any_certificate(),
             Setting::Proxy(url) => host.proxy(proxy(url.as_ref(), place)?),
             Setting::Ca(files) => files
@@ -98,7 +105,7 @@ pub(super) fn host<'a>(
             })?,
             Setting::SkipVerify(false)
             | Setting::Blocked(false)
-            | Setting::Insecure(_)
+            | Setting::Insecure(false)
             | Setting::TrustedRealms(_)
             | Setting::PrivateHosts(_) => host,
         };
@@ -121,9 +128,19 @@ fn mirror(setting: &MirrorSetting, about: About<'_>) -> Result<Option<Mirror>, B
         Setting::Location(location) => (Mirror::at(location.clone()), location.registry().cloned()),
         _ => return Err(broken(&setting.place, "the mirror is nowhere")),
     };
-    let mut ranked = setting.settings.clone();
+    let own = at(registry.as_ref(), setting.settings.clone(), about)?;
+    Ok(own.map(|own| mirror.host(own).ns(setting.ns).pull(setting.pull).resolve(setting.resolve)))
+}
+
+/// How to connect to another registry than the one that was asked for: what is said beside its name, then what is said about
+/// it. `None` if it is blocked.
+fn at(
+    registry: Option<&Registry>,
+    mut ranked: Vec<Statement>,
+    about: About<'_>,
+) -> Result<Option<Host>, BrokenFile> {
     if let Some(registry) = registry {
-        ranked.extend(about(&registry)?);
+        ranked.extend(about(registry)?);
     }
     let decisions = decide(ranked);
     let used = decisions.iter().filter(|decision| decision.outcome == Outcome::Used);
@@ -131,8 +148,12 @@ fn mirror(setting: &MirrorSetting, about: About<'_>) -> Result<Option<Mirror>, B
     if used.clone().any(|said| said.setting == Setting::Blocked(true)) {
         return Ok(None);
     }
-    let mirror = mirror.host(host(used, about)?);
-    Ok(Some(mirror.ns(setting.ns).pull(setting.pull).resolve(setting.resolve)))
+    host(used, about).map(Some)
+}
+
+/// In `registries.conf` a table with a location says there how to connect to the location.
+fn is_of_location(said: &Statement, location: &Place) -> bool {
+    matches!(said.setting, Setting::Insecure(_)) && said.place.family == location.family
 }
 
 /// What was said about the scheme apart from the URL is said by somebody more important, or it is not said.
