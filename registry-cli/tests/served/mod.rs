@@ -23,8 +23,8 @@ impl Served {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let host = line.trim_end().strip_prefix("http://").unwrap().to_owned();
-        Self { host, child }
+        let (_, host) = line.trim_end().split_once("://").unwrap();
+        Self { host: host.to_owned(), child }
     }
 
     pub(crate) fn image(&self, name: &str) -> String {
