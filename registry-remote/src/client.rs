@@ -2,11 +2,7 @@
 
 mod builder;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use registry_name::{Registry, Repository};
 use registry_transport::Transport;
@@ -14,7 +10,10 @@ use tokio::sync::Semaphore;
 
 pub use self::builder::Builder as ClientBuilder;
 use crate::{
-    CopyOptions, Error, Platform, Remote, limits::EXTRA_CONNECTIONS, remote::Repositories,
+    CopyOptions, Error, Platform, Remote,
+    learnt::{Learnt, Lessons},
+    limits::EXTRA_CONNECTIONS,
+    remote::{OpenUploads, Recent, Repositories},
 };
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and
@@ -23,7 +22,7 @@ use crate::{
 pub struct Client {
     transport: Transport,
     settings: Arc<Settings>,
-    learnt: Arc<Mutex<HashMap<Registry, Learnt>>>,
+    state: Arc<State>,
     /// Leave to open a connection beyond the first for a blob.
     extra_connections: Arc<Semaphore>,
 }
@@ -35,17 +34,12 @@ struct Settings {
     platform: Platform,
 }
 
-/// What a registry turned out to do or not to do, for as long as the process lives.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Learnt {
-    /// A blob in the very request that begins an upload: taken, ignored, or not tried yet.
-    pub(crate) single_post: Option<bool>,
-    /// It answers an upload that names something to mount with an error.
-    pub(crate) no_mount: bool,
-    /// It answers `HEAD` of a manifest with an error, or with less than is needed.
-    pub(crate) no_head: bool,
-    /// It sends a manifest whole although it is the one that the request knows of.
-    pub(crate) no_condition: bool,
+/// What all clones of a client share.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) lessons: Lessons,
+    pub(crate) uploads: OpenUploads,
+    pub(crate) recent: Recent,
 }
 
 impl Client {
@@ -61,7 +55,7 @@ impl Client {
 
     fn with(transport: Transport, settings: Settings) -> Self {
         let extra_connections = Arc::new(Semaphore::new(EXTRA_CONNECTIONS));
-        Self { transport, settings: Arc::new(settings), learnt: Arc::default(), extra_connections }
+        Self { transport, settings: Arc::new(settings), state: Arc::default(), extra_connections }
     }
 
     /// A client that asks every registry without credentials.
@@ -108,14 +102,25 @@ impl Client {
         &self.extra_connections
     }
 
+    /// Deletes the upload sessions that are open still: for a program that ends in the middle of
+    /// its work. Takes two seconds at most; a registry forgets what is left in its own time.
+    ///
+    /// An upload whose future is dropped, or that fails, deletes its session by itself as long as
+    /// its runtime runs.
+    pub async fn abandon_uploads(&self) {
+        self.state.uploads.abandon().await;
+    }
+
     pub(crate) fn learnt(&self, registry: &Registry) -> Learnt {
-        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        learnt.get(registry).copied().unwrap_or_default()
+        self.state.lessons.of(registry)
     }
 
     pub(crate) fn learn(&self, registry: &Registry, lesson: impl FnOnce(&mut Learnt)) {
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-        lesson(learnt.entry(registry.clone()).or_default());
+        self.state.lessons.learn(registry, lesson);
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 }
 

@@ -72,6 +72,20 @@ pub enum Error {
         /// The other tags of the repository that name the same manifest.
         also: Vec<Tag>,
     },
+    /// The answer to our own write of a tag was lost, and somebody else wrote it meanwhile: theirs
+    /// is not overwritten.
+    #[error("cannot tell whether {name} was written: it names {} now", named(.found.as_ref()))]
+    TagConflict {
+        /// The tag: "ghcr.io/a/b:v1".
+        name: String,
+        /// What was written, or was to be.
+        ours: Digest,
+        /// What the tag names now.
+        found: Option<Digest>,
+        /// How our own write failed.
+        #[source]
+        source: registry_transport::Error,
+    },
     /// The disk, a file or a directory of this machine.
     #[error("cannot {action} {}", .path.display())]
     Local {
@@ -183,7 +197,7 @@ impl Error {
             Self::Integrity { .. } => ErrorKind::Integrity,
             Self::NotFound { .. } | Self::NoPlatform { .. } => ErrorKind::NotFound,
             Self::Local { .. } | Self::Store { .. } => ErrorKind::Local,
-            Self::TagDelete { .. } => ErrorKind::Conflict,
+            Self::TagDelete { .. } | Self::TagConflict { .. } => ErrorKind::Conflict,
             Self::Manifest { .. } | Self::Unsupported { .. } | Self::Limit { .. } => {
                 ErrorKind::Other
             }
@@ -232,6 +246,10 @@ fn offers(offered: &[Platform]) -> String {
     }
     let list: Vec<_> = offered.iter().map(ToString::to_string).collect();
     format!("offered: {}", list.join(", "))
+}
+
+fn named(found: Option<&Digest>) -> String {
+    found.map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
 
 fn too(tags: &[Tag]) -> String {

@@ -8,6 +8,7 @@ mod descriptor;
 mod error;
 mod image;
 mod layout;
+mod learnt;
 mod limits;
 mod local;
 mod manifest;

@@ -67,7 +67,9 @@ impl Remote {
             )
             .replay(Replay::Safe)
             .expect(&[200, 202, 204]);
-        self.client.transport().send(request).await.map(drop)
+        self.client.transport().send(request).await?;
+        self.client.state().recent.deleted(&self.repository, identifier);
+        Ok(())
     }
 
     async fn tag_stays(&self, tag: &Tag, digest: Digest) -> Error {

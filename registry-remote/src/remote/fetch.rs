@@ -155,7 +155,7 @@ impl Remote {
             request = request.header(IF_NONE_MATCH, condition).expect(&[200, 304]);
         }
         let mut response =
-            self.client.transport().send(request).await.map_err(Error::registry(attempt))?;
+            self.ask_for(identifier, request).await.map_err(Error::registry(attempt))?;
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
@@ -196,7 +196,9 @@ impl Remote {
             .accept(media_type::MANIFESTS)
             .expect(&[200]);
         let attempt = || format!("look up {}", self.name(identifier));
-        let response = match self.client.transport().send(request).await {
+        let sent = self.client.transport().send(request).await;
+        self.note(identifier, &sent);
+        let response = match sent {
             Ok(response) => response,
             Err(error) => {
                 return match error.kind() {

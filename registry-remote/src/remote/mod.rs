@@ -3,8 +3,9 @@
 mod delete;
 mod download;
 mod fetch;
-mod manifests;
 mod page;
+mod publish;
+mod recent;
 mod referrers;
 mod resume;
 mod tags;
@@ -23,6 +24,7 @@ pub use self::{
     referrers::Referrers,
     tags::{Repositories, Tags},
 };
+pub(crate) use self::{recent::Recent, upload::OpenUploads};
 use crate::{
     ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink, Source,
     Stored, copy::Listener,
@@ -186,18 +188,11 @@ impl Sink for Remote {
     }
 
     async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
-        let Some((first, others)) = tags.split_first() else {
-            return self.put_manifest_as(manifest, None).await;
-        };
-        self.put_manifest_as(manifest, Some(first)).await?;
-        for tag in others {
-            self.put_manifest_as(manifest, Some(tag)).await?;
-        }
-        Ok(())
+        self.put_manifest_tags(manifest, tags).await
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {
-        upload::has_blob(self, descriptor).await
+        upload::is_there(self, &descriptor.digest, Some(descriptor.size)).await
     }
 
     fn repository(&self) -> Option<&Repository> {

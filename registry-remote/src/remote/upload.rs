@@ -3,26 +3,35 @@
 //! "Pushing blobs").
 //!
 //! No `HEAD` comes first: the request that begins an upload also asks whether the blob is there,
-//! by naming something to mount.
+//! by naming something to mount. What a registry turns out not to do is not tried again in this
+//! process.
 
+mod content;
+mod progress;
 mod requests;
+mod send;
+mod session;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use registry_transport::{Error as TransportError, ErrorKind};
-use url::Url;
+use registry_name::Repository;
+use registry_transport::Error as TransportError;
 
+pub(crate) use self::session::OpenUploads;
+use self::{
+    content::Blob,
+    requests::{Begun, post_mount, post_plain, post_whole},
+    send::{Filled, Sending},
+};
+pub(super) use self::{requests::is_there, session::Session};
 use super::Remote;
-use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob, verified_blob};
+use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob};
 
 /// Blobs up to this size are sent in the very request that begins their upload, bytes.
 const SINGLE_POST: u64 = 64 << 10;
 /// Upload sessions of one blob, at most.
 const MAX_SESSIONS: u32 = 3;
-/// Attempts to go on within one session, at most.
-const MAX_RESUMES: u32 = 5;
 
 /// Makes a blob available in `remote`.
 pub(super) async fn put_blob(
@@ -30,18 +39,12 @@ pub(super) async fn put_blob(
     descriptor: &Descriptor,
     source: &Arc<dyn Source>,
 ) -> Result<Stored, Error> {
-    let upload = Upload { remote, descriptor, source, unread: Arc::default() };
+    let upload = Upload { remote, descriptor, source };
     let begin = match upload.small().await? {
         Some(bytes) => Begin::With(bytes),
         None => Begin::Asking,
     };
     upload.run(begin).await
-}
-
-/// Whether `remote` has a blob.
-pub(super) async fn has_blob(remote: &Remote, descriptor: &Descriptor) -> Result<bool, Error> {
-    let source: Arc<dyn Source> = Arc::new(remote.clone());
-    Upload { remote, descriptor, source: &source, unread: Arc::default() }.is_there().await
 }
 
 /// Sends the blobs of a manifest again that the registry does not have after all; where it claims
@@ -54,12 +57,11 @@ pub(super) async fn repair(
     let blobs = manifest.children().filter(|child| {
         !child.is_manifest() && !media_type::is_nondistributable(&child.media_type)
     });
-    let uploads: Vec<_> = blobs
-        .map(|descriptor| Upload { remote, descriptor, source, unread: Arc::default() })
-        .collect();
+    let uploads: Vec<_> = blobs.map(|descriptor| Upload { remote, descriptor, source }).collect();
     let mut missing = Vec::new();
     for upload in &uploads {
-        if !upload.is_there().await? {
+        let Descriptor { digest, size, .. } = upload.descriptor;
+        if !is_there(remote, digest, Some(*size)).await? {
             missing.push(upload);
         }
     }
@@ -78,8 +80,6 @@ struct Upload<'a> {
     remote: &'a Remote,
     descriptor: &'a Descriptor,
     source: &'a Arc<dyn Source>,
-    /// Why the source could not be read, where that is what ended a request.
-    unread: Arc<Mutex<Option<Error>>>,
 }
 
 /// How an upload is begun.
@@ -92,29 +92,26 @@ enum Begin {
     Plain,
 }
 
-enum Begun {
+/// How it then stands.
+enum Begins {
     Stored(Stored),
-    Session(Url),
-}
-
-enum Filled {
-    Stored,
-    /// The session is of no use any more.
-    Lost(TransportError),
+    Session(Session),
 }
 
 impl Upload<'_> {
     /// Session after session, until one is closed with the blob in place.
     async fn run(&self, mut begin: Begin) -> Result<Stored, Error> {
+        let content = Blob::new(self.source, self.descriptor);
+        let mut sending = Sending::new(self.remote, &content, self.name());
         let mut sessions = 1;
         loop {
-            let location = match self.begin(begin).await? {
-                Begun::Stored(stored) => return Ok(stored),
-                Begun::Session(location) => location,
+            let session = match self.begin(begin).await? {
+                Begins::Stored(stored) => return Ok(stored),
+                Begins::Session(session) => session,
             };
-            match self.fill(location).await? {
+            match sending.fill(session).await? {
                 Filled::Stored => return Ok(Stored::Written),
-                Filled::Lost(error) if sessions == MAX_SESSIONS => return Err(self.error(error)),
+                Filled::Lost(error) if sessions == MAX_SESSIONS => return Err(error),
                 Filled::Lost(error) => {
                     tracing::info!(blob = %self.descriptor.digest, %error, "uploading from the start");
                 }
@@ -135,84 +132,113 @@ impl Upload<'_> {
         read_blob(self.source.as_ref(), self.descriptor, SINGLE_POST).await.map(Some)
     }
 
-    async fn begin(&self, begin: Begin) -> Result<Begun, Error> {
+    async fn begin(&self, begin: Begin) -> Result<Begins, Error> {
         match begin {
             Begin::With(bytes) => {
-                let begun = self.post_whole(bytes).await?;
-                let took = matches!(begun, Begun::Stored(_));
-                let registry = &self.remote.registry;
-                self.remote.client.learn(registry, |learnt| learnt.single_post = Some(took));
-                Ok(begun)
-            }
-            Begin::Asking if !self.remote.client.learnt(&self.remote.registry).no_mount => {
-                match self.post_mount().await? {
-                    Some(begun) => Ok(begun),
-                    None => self.post_plain().await,
+                let begun = post_whole(self.remote, self.descriptor, bytes).await;
+                let begun = begun.map_err(|error| self.error(error))?;
+                let took = matches!(begun, Begun::Stored);
+                self.learn(|learnt| learnt.single_post = Some(took));
+                match begun {
+                    Begun::Stored => Ok(Begins::Stored(Stored::Written)),
+                    Begun::Session(session) => Ok(Begins::Session(session)),
+                    Begun::Refused(_) => self.ask().await,
                 }
             }
-            Begin::Asking | Begin::Plain => self.post_plain().await,
+            Begin::Asking => self.ask().await,
+            Begin::Plain => self.plain().await,
         }
     }
 
-    /// Sends the bytes to a session and closes it; goes on after an interruption as long as the
-    /// registry remembers where it was.
-    async fn fill(&self, location: Url) -> Result<Filled, Error> {
-        let (mut session, mut offset, mut resumes) = (location, 0, 0);
-        loop {
-            let sent = match offset {
-                0 => self.put_whole(&session).await,
-                _ => self.put_rest(&session, offset).await,
-            };
-            let Err(error) = sent else { return Ok(Filled::Stored) };
-            if let Some(refused) = self.judge_refusal(&error).await {
-                self.cancel(session).await;
-                return Err(refused);
-            }
-            // A session that is not found was lost by the registry; a new one may do.
-            if error.kind() != ErrorKind::NotFound && !error.is_retryable() {
-                self.cancel(session).await;
-                return Err(self.error(error));
-            }
-            // The answer may be all that was lost.
-            if self.is_there().await? {
-                return Ok(Filled::Stored);
-            }
-            match self.ask_offset(&session).await {
-                Some((next, at)) if self.can_resume(at) && resumes < MAX_RESUMES => {
-                    tracing::info!(blob = %self.descriptor.digest, at, "resuming the upload");
-                    (session, offset) = (next, at);
-                    resumes += 1;
-                }
-                _ => {
-                    self.cancel(session).await;
-                    return Ok(Filled::Lost(error));
-                }
-            }
+    /// One request that mounts the blob, finds it in place, or begins its upload. A refusal says
+    /// something about the source, or about the registry; either is remembered.
+    async fn ask(&self) -> Result<Begins, Error> {
+        let target = &self.remote.repository;
+        let learnt = self.remote.client.learnt(&self.remote.registry);
+        if learnt.no_mount {
+            return self.plain().await;
         }
-    }
-
-    fn can_resume(&self, at: u64) -> bool {
-        at > 0 && at <= self.descriptor.size
-    }
-
-    /// A registry that refuses a commit for its digest has other bytes than were promised: the
-    /// source's own are read again to say who is wrong.
-    async fn judge_refusal(&self, error: &TransportError) -> Option<Error> {
-        let disputed = error.diagnostics().iter().any(|diagnostic| {
-            matches!(diagnostic.code.as_str(), "DIGEST_INVALID" | "SIZE_INVALID")
-        });
-        if !disputed {
-            return None;
-        }
-        let mut stream = match verified_blob(self.source.as_ref(), self.descriptor).await {
-            Ok(stream) => stream,
-            Err(error) => return Some(error),
+        let source = self.mountable().filter(|from| !learnt.no_mount_from.contains(from));
+        let (from, stored) = match source {
+            Some(from) => (Some(from), Stored::Mounted),
+            None if learnt.finds_mounts => (None, Stored::Mounted),
+            None => (Some(target), Stored::Present),
         };
-        while let Some(chunk) = stream.next().await {
-            if let Err(error) = chunk {
-                return Some(error);
+        let refused = match self.mount(from).await? {
+            Begun::Stored => return Ok(Begins::Stored(stored)),
+            Begun::Session(session) => return Ok(Begins::Session(session)),
+            Begun::Refused(error) => error,
+        };
+        tracing::debug!(blob = %self.descriptor.digest, error = %refused, "not mounted");
+        let about_source =
+            matches!(refused.status().map(|status| status.as_u16()), None | Some(401 | 403 | 404));
+        let Some(from) = source.filter(|_| about_source) else {
+            self.learn(|learnt| learnt.no_mount = true);
+            return self.plain().await;
+        };
+        self.learn(|learnt| {
+            learnt.no_mount_from.insert(from.clone());
+        });
+        // The upload has to be begun in any case; perhaps the registry knows where else to look.
+        match self.mount(None).await? {
+            Begun::Stored => {
+                self.learn(|learnt| learnt.finds_mounts = true);
+                Ok(Begins::Stored(Stored::Mounted))
             }
+            Begun::Session(session) => Ok(Begins::Session(session)),
+            Begun::Refused(_) => self.plain().await,
         }
-        None
+    }
+
+    /// A mount; where the registry says that it did something else, whether the blob is there.
+    async fn mount(&self, from: Option<&Repository>) -> Result<Begun, Error> {
+        let Descriptor { digest, size, .. } = self.descriptor;
+        let begun = post_mount(self.remote, digest, from).await;
+        match begun.map_err(|error| self.error(error))? {
+            Begun::Refused(error) if error.status().is_none() && error.is_retryable() => {
+                let found = is_there(self.remote, digest, Some(*size)).await?;
+                Ok(if found { Begun::Stored } else { Begun::Refused(error) })
+            }
+            begun => Ok(begun),
+        }
+    }
+
+    async fn plain(&self) -> Result<Begins, Error> {
+        let Descriptor { digest, size, .. } = self.descriptor;
+        let begun = post_plain(self.remote, Some(digest)).await;
+        match begun.map_err(|error| self.error(error))? {
+            Begun::Session(session) => Ok(Begins::Session(session)),
+            // It says that the blob is there already.
+            _ if is_there(self.remote, digest, Some(*size)).await? => {
+                Ok(Begins::Stored(Stored::Present))
+            }
+            Begun::Refused(error) => Err(self.error(error)),
+            Begun::Stored => Err(Error::Unsupported {
+                what: format!(
+                    "cannot {}: the registry claims to have it and does not",
+                    self.name()
+                ),
+            }),
+        }
+    }
+
+    /// Where the registry could take the blob from.
+    fn mountable(&self) -> Option<&Repository> {
+        let from = self.source.repository()?;
+        let elsewhere = from.registry_str() == self.remote.repository.registry_str()
+            && *from != self.remote.repository;
+        elsewhere.then_some(from)
+    }
+
+    fn learn(&self, lesson: impl FnOnce(&mut crate::learnt::Learnt)) {
+        self.remote.client.learn(&self.remote.registry, lesson);
+    }
+
+    fn name(&self) -> String {
+        format!("push blob {} to {}", self.descriptor.digest, self.remote.repository)
+    }
+
+    fn error(&self, error: TransportError) -> Error {
+        Error::registry(|| self.name())(error)
     }
 }

@@ -9,6 +9,7 @@ mod limits;
 mod listing;
 mod manifests;
 mod redirects;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -21,6 +22,9 @@ use crate::origin::{Rule, Script, on};
 use crate::registry::{Access, Registry};
 use crate::scenario::{Action, Bound, Expect, Limit, PASSWORD, REPOSITORY, Scenario, TAG, USER};
 
+/// Where uploads begin and go on.
+const UPLOADS: &str = "*/blobs/uploads/*";
+
 /// Every scenario.
 pub fn all() -> Vec<Scenario> {
     let mut all = downloads::scenarios();
@@ -30,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(authentication::scenarios());
     all.extend(limits::scenarios());
     all.extend(uploads::scenarios());
+    all.extend(sessions::scenarios());
     all.extend(listing::scenarios());
     all.extend(graphs::scenarios());
     all

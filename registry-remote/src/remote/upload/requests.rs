@@ -1,213 +1,232 @@
-//! The single requests of an upload.
-
-use std::{
-    io,
-    sync::{Arc, PoisonError},
-};
+//! The single requests of an upload, and what their answers say.
 
 use bytes::Bytes;
-use futures_util::{TryStreamExt as _, stream};
 use http::{
     Method, StatusCode,
-    header::{CONTENT_RANGE, CONTENT_TYPE, RANGE},
+    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE},
 };
 use registry_authn::Scopes;
-use registry_name::Repository;
+use registry_name::{Algorithm, Digest, Repository};
 use registry_transport::{Body, Error as TransportError, ErrorKind, Replay, Request, Response};
 use url::Url;
 
-use super::{Begun, Upload};
-use crate::{Error, Mismatch, Stored};
+use super::{Session, progress::Next, progress::Progress};
+use crate::{Descriptor, Error, Mismatch, remote::Remote};
 
 const BYTES: &str = "application/octet-stream";
+const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 
-impl Upload<'_> {
-    /// `POST ?digest=` with the bytes. A registry that does not know it opens a session instead.
-    pub(super) async fn post_whole(&self, bytes: Bytes) -> Result<Begun, Error> {
-        let route = format!("blobs/uploads/?digest={}", self.descriptor.digest);
-        let request = self
-            .remote
-            .request(Method::POST, &route, self.remote.push())
-            .header(CONTENT_TYPE, BYTES)
-            .body(Body::bytes(bytes))
-            .replay(Replay::Safe)
-            .expect(&[201, 202]);
-        let response = self.send(request).await.map_err(|error| self.error(error))?;
-        self.begun(&response, Stored::Written)
-    }
+/// What came of the request that begins an upload.
+pub(super) enum Begun {
+    /// The blob is there.
+    Stored,
+    Session(Session),
+    /// This registry does not begin an upload so.
+    Refused(TransportError),
+}
 
-    /// `POST ?mount=&from=`: from the source where it is a repository of this registry, else
-    /// from the target itself, which is a question whether the blob is there. `None`: this
-    /// registry does not answer that.
-    pub(super) async fn post_mount(&self) -> Result<Option<Begun>, Error> {
-        let (from, stored) = match self.mountable() {
-            Some(from) => (from, Stored::Mounted),
-            None => (&self.remote.repository, Stored::Present),
-        };
-        let mut scopes = self.remote.push();
-        scopes.merge(&Scopes::pull(from));
-        let route = format!("blobs/uploads/?mount={}&from={}", self.descriptor.digest, from.path());
-        let request = self
-            .remote
-            .request(Method::POST, &route, scopes)
-            .replay(Replay::Safe)
-            .expect(&[201, 202]);
-        match self.send(request).await {
-            Ok(response) => self.begun(&response, stored).map(Some),
-            Err(error) if is_mount_refused(&error) => {
-                // A refused mount says something about this source; a refused question says
-                // something about the registry.
-                if stored == Stored::Present {
-                    self.remote
-                        .client
-                        .learn(&self.remote.registry, |learnt| learnt.no_mount = true);
-                }
-                Ok(None)
-            }
-            Err(error) => Err(self.error(error)),
-        }
-    }
-
-    pub(super) async fn post_plain(&self) -> Result<Begun, Error> {
-        let request = self
-            .remote
-            .request(Method::POST, "blobs/uploads/", self.remote.push())
-            .replay(Replay::Safe)
-            .expect(&[201, 202]);
-        let response = self.send(request).await.map_err(|error| self.error(error))?;
-        self.begun(&response, Stored::Present)
-    }
-
-    pub(super) fn mountable(&self) -> Option<&Repository> {
-        let from = self.source.repository()?;
-        let elsewhere = from.registry_str() == self.remote.repository.registry_str()
-            && *from != self.remote.repository;
-        elsewhere.then_some(from)
-    }
-
-    fn begun(&self, response: &Response, stored: Stored) -> Result<Begun, Error> {
-        if response.status() == StatusCode::CREATED {
-            return Ok(Begun::Stored(stored));
-        }
-        response.location().map(Begun::Session).map_err(|error| self.error(error))
-    }
-
-    /// One `PUT` with everything.
-    pub(super) async fn put_whole(&self, session: &Url) -> Result<(), TransportError> {
-        let request = self
-            .remote
-            .request(Method::PUT, "blobs/uploads/", self.remote.push())
-            .to(self.commit_url(session))
-            .header(CONTENT_TYPE, BYTES)
-            .body(self.body_from(0))
-            .replay(Replay::Unsent)
-            .bulk()
-            .expect(&[201]);
-        self.send(request).await.map(drop)
-    }
-
-    /// A `PATCH` with what is missing, then an empty `PUT`.
-    pub(super) async fn put_rest(&self, session: &Url, offset: u64) -> Result<(), TransportError> {
-        let mut session = session.clone();
-        if offset < self.descriptor.size {
-            let range = format!("{offset}-{}", self.descriptor.size - 1);
-            let request = self
-                .remote
-                .request(Method::PATCH, "blobs/uploads/", self.remote.push())
-                .to(session.clone())
-                .header(CONTENT_TYPE, BYTES)
-                .header(CONTENT_RANGE, range)
-                .body(self.body_from(offset))
-                .replay(Replay::Unsent)
-                .bulk()
-                .expect(&[202, 204]);
-            session = self.send(request).await?.location()?;
-        }
-        let request = self
-            .remote
-            .request(Method::PUT, "blobs/uploads/", self.remote.push())
-            .to(self.commit_url(&session))
-            .replay(Replay::Unsent)
-            .expect(&[201]);
-        self.send(request).await.map(drop)
-    }
-
-    /// The session's URL with the digest: its own query stays byte for byte.
-    fn commit_url(&self, session: &Url) -> Url {
-        let mut url = session.clone();
-        url.query_pairs_mut().append_pair("digest", self.descriptor.digest.as_str());
-        url
-    }
-
-    /// The bytes from `offset` on, opened anew each time they are sent.
-    fn body_from(&self, offset: u64) -> Body {
-        let (source, descriptor) = (Arc::clone(self.source), self.descriptor.clone());
-        let unread = Arc::clone(&self.unread);
-        Body::stream(
-            self.descriptor.size - offset,
-            Arc::new(move || {
-                let (source, descriptor) = (Arc::clone(&source), descriptor.clone());
-                let unread = Arc::clone(&unread);
-                let open = async move { source.open_blob(&descriptor, offset).await };
-                Box::pin(stream::once(open).try_flatten().map_err(move |error| {
-                    *unread.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    io::Error::other("the source of the upload failed")
-                }))
+/// Whether a blob of this digest, and of this size where that is known, is in the repository.
+pub(in crate::remote) async fn is_there(
+    remote: &Remote,
+    digest: &Digest,
+    size: Option<u64>,
+) -> Result<bool, Error> {
+    let request = remote
+        .request(Method::HEAD, &format!("blobs/{digest}"), remote.pull())
+        .expect(&[200])
+        .upstream();
+    match remote.client.transport().send(request).await {
+        Ok(response) => match (size, response.content_length()) {
+            (Some(expected), Some(actual)) if actual != expected => Err(Error::Integrity {
+                what: format!("blob {digest} in {}", remote.repository),
+                mismatch: Mismatch::Size { expected, actual },
             }),
-        )
-    }
-
-    pub(super) async fn is_there(&self) -> Result<bool, Error> {
-        let route = format!("blobs/{}", self.descriptor.digest);
-        let request =
-            self.remote.request(Method::HEAD, &route, self.remote.pull()).expect(&[200]).upstream();
-        match self.send(request).await {
-            Ok(response) => match response.content_length() {
-                Some(actual) if actual != self.descriptor.size => Err(Error::Integrity {
-                    what: format!("blob {} in {}", self.descriptor.digest, self.remote.repository),
-                    mismatch: Mismatch::Size { expected: self.descriptor.size, actual },
-                }),
-                _ => Ok(true),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.error(error)),
+            _ => Ok(true),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            Err(Error::registry(|| format!("look up blob {digest} in {}", remote.repository))(
+                error,
+            ))
         }
     }
+}
 
-    /// Where the session goes on, and from which byte; `None` where it does not.
-    pub(super) async fn ask_offset(&self, session: &Url) -> Option<(Url, u64)> {
-        let request = self
-            .remote
-            .request(Method::GET, "blobs/uploads/", self.remote.push())
-            .to(session.clone())
-            .expect(&[204]);
-        let response = self.send(request).await.ok()?;
-        let offset = next_offset(response.header(RANGE)?)?;
-        Some((response.location().ok()?, offset))
+/// `POST ?digest=` with the bytes. A registry that does not know it opens a session instead.
+pub(super) async fn post_whole(
+    remote: &Remote,
+    descriptor: &Descriptor,
+    bytes: Bytes,
+) -> Result<Begun, TransportError> {
+    let request = post(remote, &[("digest", descriptor.digest.as_str())], remote.push())
+        .header(CONTENT_TYPE, BYTES)
+        .body(Body::bytes(bytes));
+    let sent = remote.client.transport().send(request).await;
+    begun(remote, sent, Some(&descriptor.digest), |error| {
+        // What is larger than allowed here may still be taken in pieces.
+        matches!(
+            error.kind(),
+            ErrorKind::Rejected
+                | ErrorKind::Unsupported
+                | ErrorKind::TooLarge
+                | ErrorKind::NotFound
+        )
+    })
+}
+
+/// `POST ?mount=&from=`. Where the repository is the target's own, it asks whether the blob is
+/// there; where there is none, the registry may look everywhere.
+pub(super) async fn post_mount(
+    remote: &Remote,
+    digest: &Digest,
+    from: Option<&Repository>,
+) -> Result<Begun, TransportError> {
+    let mut scopes = remote.push();
+    let mut parameters = vec![("mount", digest.as_str())];
+    if let Some(from) = from {
+        scopes.merge(&Scopes::pull(from));
+        parameters.push(("from", from.path()));
     }
+    parameters.extend(algorithm(digest));
+    let sent = remote.client.transport().send(post(remote, &parameters, scopes)).await;
+    begun(remote, sent, Some(digest), is_mount_refused)
+}
 
-    /// Gives a session up. Whether the registry minds is of no interest.
-    pub(super) async fn cancel(&self, session: Url) {
-        let request = self
-            .remote
-            .request(Method::DELETE, "blobs/uploads/", self.remote.push())
-            .to(session)
-            .expect(&[200, 202, 204]);
-        let _ = self.send(request).await;
+/// `POST` of an upload, and nothing else.
+pub(super) async fn post_plain(
+    remote: &Remote,
+    digest: Option<&Digest>,
+) -> Result<Begun, TransportError> {
+    let parameters: Vec<_> = digest.and_then(algorithm).into_iter().collect();
+    let sent = remote.client.transport().send(post(remote, &parameters, remote.push())).await;
+    begun(remote, sent, None, |_| false)
+}
+
+/// One `PUT` with everything that is missing, or with nothing where all is there.
+pub(super) async fn put(
+    remote: &Remote,
+    session: &Url,
+    digest: &Digest,
+    body: Option<Body>,
+) -> Result<Response, TransportError> {
+    // The session's own query stays byte for byte.
+    let mut url = session.clone();
+    url.query_pairs_mut().append_pair("digest", digest.as_str());
+    let request = remote
+        .request(Method::PUT, "blobs/uploads/", remote.push())
+        .to(url)
+        .replay(Replay::Unsent)
+        .expect(&[201]);
+    let request = match body {
+        Some(body) => request.header(CONTENT_TYPE, BYTES).body(body).bulk(),
+        None => request,
+    };
+    remote.client.transport().send(request).await
+}
+
+/// A `PATCH` with the bytes that follow `offset`. 416 is an answer.
+pub(super) async fn patch(
+    remote: &Remote,
+    session: &Url,
+    offset: u64,
+    body: Body,
+) -> Result<Response, TransportError> {
+    let range = format!("{offset}-{}", (offset + body.size()).saturating_sub(1));
+    let request = remote
+        .request(Method::PATCH, "blobs/uploads/", remote.push())
+        .to(session.clone())
+        .header(CONTENT_TYPE, BYTES)
+        .header(CONTENT_RANGE, range)
+        .body(body)
+        .replay(Replay::Unsent)
+        .bulk()
+        .expect(&[200, 201, 202, 204, 416]);
+    remote.client.transport().send(request).await
+}
+
+/// Asks where a session stands.
+pub(super) async fn ask(remote: &Remote, session: &mut Session, progress: &mut Progress) -> Next {
+    let request = remote
+        .request(Method::GET, "blobs/uploads/", remote.push())
+        .to(session.url().clone())
+        .expect(&[200, 202, 204]);
+    match remote.client.transport().send(request).await {
+        Ok(response) => {
+            go_on(session, &response);
+            progress.asked(response.header(RANGE))
+        }
+        Err(_) => Next::Lost("it is not known any more"),
     }
+}
 
-    async fn send(&self, request: Request) -> Result<Response, TransportError> {
-        self.remote.client.transport().send(request).await
+/// What the answer to a `PATCH` that ended before `end` means for its session.
+pub(super) fn patched(
+    session: &mut Session,
+    progress: &mut Progress,
+    response: &Response,
+    end: u64,
+) -> Next {
+    go_on(session, response);
+    let range = response.header(RANGE);
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+        progress.out_of_order(range)
+    } else {
+        progress.accepted(range, end)
     }
+}
 
-    /// What the source met while it was read is the cause; what the transport made of it is not.
-    pub(super) fn error(&self, error: TransportError) -> Error {
-        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        unread.unwrap_or_else(|| {
-            Error::registry(|| {
-                format!("push blob {} to {}", self.descriptor.digest, self.remote.repository)
-            })(error)
-        })
+/// Whether an answer to a commit names what was committed; one that names nothing does, too.
+pub(super) fn names(response: &Response, digest: &Digest) -> bool {
+    let said = response.header(DIGEST).and_then(|text| text.parse::<Digest>().ok());
+    said.is_none_or(|said| said == *digest || said.algorithm() != digest.algorithm())
+}
+
+/// A session may move with every answer; where it does not say so, or says it badly, it stays.
+fn go_on(session: &mut Session, response: &Response) {
+    if let Ok(url) = response.location() {
+        session.moves_to(url);
+    }
+}
+
+fn post(remote: &Remote, parameters: &[(&str, &str)], scopes: Scopes) -> Request {
+    // Digests and repository names need no escaping in a query.
+    let query: Vec<_> = parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    remote
+        .request(Method::POST, &format!("blobs/uploads/{mark}{}", query.join("&")), scopes)
+        .replay(Replay::Safe)
+        .expect(&[201, 202])
+}
+
+/// Registries take sha256 for granted.
+fn algorithm(digest: &Digest) -> Option<(&'static str, &'static str)> {
+    (digest.algorithm() == Algorithm::Sha512).then_some(("digest-algorithm", "sha512"))
+}
+
+fn begun(
+    remote: &Remote,
+    sent: Result<Response, TransportError>,
+    digest: Option<&Digest>,
+    is_refused: impl FnOnce(&TransportError) -> bool,
+) -> Result<Begun, TransportError> {
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) if is_refused(&error) => return Ok(Begun::Refused(error)),
+        Err(error) => return Err(error),
+    };
+    if let Some(least) = response.header(CHUNK_MIN).and_then(|text| text.parse().ok()) {
+        remote.client.learn(&remote.registry, |learnt| learnt.chunk_min = least);
+    }
+    if response.status() == StatusCode::ACCEPTED {
+        return response.location().map(|url| Begun::Session(Session::new(remote, url)));
+    }
+    match digest {
+        Some(digest) if names(&response, digest) => Ok(Begun::Stored),
+        // It speaks of another blob, or was not asked about one at all.
+        _ => Ok(Begun::Refused(
+            response.cut_short("the registry says it has it, and was not sent it"),
+        )),
     }
 }
 
@@ -216,42 +235,4 @@ fn is_mount_refused(error: &TransportError) -> bool {
     let status = error.status().map(|status| status.as_u16());
     matches!(status, Some(400 | 401 | 403 | 404 | 405 | 500))
         || error.kind() == ErrorKind::TokenRefused
-}
-
-/// The byte after those that a session has: `Range: 0-9` means that 10 is next. `0-0` is what
-/// some registries say of an empty session too, so it counts as nothing.
-fn next_offset(range: &str) -> Option<u64> {
-    let (first, last) = range.strip_prefix("bytes=").unwrap_or(range).split_once('-')?;
-    if first != "0" || !last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    match last.parse().ok()? {
-        0 => Some(0),
-        last => u64::checked_add(last, 1),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn u06_u08_only_a_well_formed_range_gives_an_offset() {
-        let rows = [
-            ("0-9", Some(10)),
-            ("bytes=0-9", Some(10)),
-            ("0-0", Some(0)),
-            ("0--1", None),
-            ("9-0", None),
-            ("1-9", None),
-            ("0-18446744073709551615", None),
-            ("0-18446744073709551616", None),
-            ("0-", None),
-            ("", None),
-            ("garbage", None),
-        ];
-        for (range, offset) in rows {
-            assert_eq!(next_offset(range), offset, "{range:?}");
-        }
-    }
 }

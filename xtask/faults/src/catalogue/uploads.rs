@@ -1,12 +1,10 @@
 //! Uploads that are sent elsewhere, lost, or answered by silence.
 
-use super::{basic, bearer};
+use super::{UPLOADS, basic, bearer};
 use crate::content::{Image, sha256};
 use crate::origin::{End, Reply, Script, on};
 use crate::registry::{Access, Registry};
 use crate::scenario::{Action, Expect, Scenario};
-
-const UPLOADS: &str = "*/blobs/uploads/*";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let push = |ids, name, title| Scenario::new(ids, name, title).asked_to(Action::Push);
@@ -60,6 +58,30 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ))))
             .expecting(Expect::Failure(&[]))
             .requests("A", "PUT", "*/manifests/*", 1..=2),
+        push(&["P08"], "tag-immutable", "The tag may not be written")
+            .at("A", empty().rule(on("PUT", "*/manifests/*").always(Reply::new(409).text(
+                r#"{"errors":[{"code":"TAG_INVALID","message":"this tag is immutable"}]}"#,
+            ))))
+            .expecting(Expect::Failure(&[]))
+            .requests("A", "PUT", "*/manifests/*", 1..=1),
+        push(&["P08"], "manifest-too-large", "The manifest is too large")
+            .at("A", empty().rule(on("PUT", "*/manifests/*").always(Reply::new(413))))
+            .expecting(Expect::Failure(&[]))
+            .requests("A", "PUT", "*/manifests/*", 1..=1),
+        push(&["P07"], "tag-bad-gateway-unwritten", "The tag is not written, once, and 502 says so")
+            .at("A", empty().rule(on("PUT", "*/manifests/*").times(1, Reply::new(502))))
+            .requests("A", "PUT", "*/manifests/*", 2..=2),
+        push(&["P07"], "tag-taken", "The tag's answer is lost, and somebody else writes it")
+            .at("A", empty()
+                .rule(on("HEAD", "*/manifests/v1").times(1, Reply::registry()).always(
+                    Reply::new(200)
+                        .header("Content-Type", crate::content::MANIFEST)
+                        .header("Docker-Content-Digest", sha256(b"somebody else's"))
+                        .length(crate::origin::Length::Claimed(100)),
+                ))
+                .rule(on("PUT", "*/manifests/*").always(Reply::new(502))))
+            .expecting(Expect::Failure(&[]))
+            .requests("A", "PUT", "*/manifests/*", 1..=1),
         push(&["P07"], "tag-bad-gateway", "The tag is written, and the answer replaced by 502")
             .at("A", empty().rule(on("PUT", "*/manifests/*").times(1, Reply::registry().status(502))))
             .requests("A", "PUT", "*/manifests/*", 1..=3)

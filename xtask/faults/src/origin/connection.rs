@@ -54,6 +54,10 @@ async fn play(mut stream: TcpStream, origin: &Origin) -> io::Result<()> {
             End::KeepAlive | End::Fin => return finish(stream).await,
             End::Rst => return stream.set_zero_linger(),
             End::Hold => return hold(stream).await,
+            End::Stall => {
+                std::future::pending::<()>().await;
+                return Ok(());
+            }
         }
     }
     Ok(())

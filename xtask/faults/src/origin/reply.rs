@@ -28,6 +28,8 @@ pub enum End {
     Rst,
     /// The socket stays open and nothing more is said.
     Hold,
+    /// The socket stays open, nothing more is said, and nothing more is read.
+    Stall,
 }
 
 /// How the body's length is announced.

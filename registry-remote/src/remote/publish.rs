@@ -1,0 +1,244 @@
+//! Writing manifests: by digest, under a tag, under several
+//! ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
+//! "Pushing manifests").
+
+use bytes::Bytes;
+use http::{
+    Method,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
+use registry_name::{Algorithm, Digest, Identifier, Tag};
+use registry_transport::{
+    Body, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
+};
+
+use super::{Remote, fetch::announced, recent::Seen};
+use crate::{Descriptor, Error, Manifest, Mismatch, media_type, verify};
+
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
+
+/// How often a manifest is put where the outcome of a request stays unknown.
+const MAX_PUTS: usize = 3;
+/// Tags in one request: what the specification wants of a registry at least.
+const MANY: usize = 10;
+
+/// Bytes that a registry is to store as a manifest, whatever they are.
+struct Raw<'a> {
+    bytes: &'a Bytes,
+    media_type: &'a str,
+    digest: &'a Digest,
+    manifest: Option<&'a Manifest>,
+}
+
+impl<'a> Raw<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        let (bytes, digest) = (manifest.bytes(), manifest.digest());
+        Self { bytes, media_type: manifest.media_type(), digest, manifest: Some(manifest) }
+    }
+
+    fn is_named(&self, digest: &Digest) -> bool {
+        self.manifest.map_or(digest == self.digest, |manifest| manifest.is_named(digest))
+    }
+}
+
+/// What a registry said of a manifest that it stored.
+#[derive(Debug, Default)]
+struct Stored {
+    /// It keeps the referrers of the manifest's subject itself.
+    subject: bool,
+    /// Tags that it set, where it was asked to set several.
+    tags: Vec<Tag>,
+}
+
+impl Remote {
+    /// Stores a manifest's exact bytes, by its digest or under a tag; see
+    /// [`put_manifest_tags`](Self::put_manifest_tags).
+    ///
+    /// # Errors
+    ///
+    /// As [`put_manifest_tags`](Self::put_manifest_tags).
+    pub async fn put_manifest_as(
+        &self,
+        manifest: &Manifest,
+        tag: Option<&Tag>,
+    ) -> Result<(), Error> {
+        self.put_manifest_tags(manifest, tag.map(std::slice::from_ref).unwrap_or_default()).await
+    }
+
+    /// Stores a manifest's exact bytes and points these tags at it; without a tag it is known by
+    /// its digest alone. What it needs must be there: blobs before images, images before indexes.
+    ///
+    /// One request for one tag or none. Several tags travel in one request (`?tag=`) where the
+    /// registry offers that, and otherwise in one each. By sha512 a manifest is stored by its
+    /// digest first, since under a tag registries name it by sha256.
+    ///
+    /// Where the manifest has a subject and the registry does not keep referrers itself, the
+    /// referrers tag is kept up to date.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said; [`Error::Integrity`] where it stored something else;
+    /// [`Error::TagConflict`] where an answer was lost and the tag is somebody else's now.
+    pub async fn put_manifest_tags(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
+        let keeps_referrers = self.put_tags(&Raw::of(manifest), tags).await?;
+        match manifest.subject() {
+            Some(_) if keeps_referrers => {
+                self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
+                Ok(())
+            }
+            Some(_) => self.keep_referrer(manifest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Stores any bytes as a manifest, under these tags: a type that nobody has heard of, or a
+    /// manifest of somebody else's making. `media_type` becomes the `Content-Type`; without one,
+    /// what the bytes say, else Docker's schema 2.
+    ///
+    /// # Errors
+    ///
+    /// As [`put_manifest_tags`](Self::put_manifest_tags).
+    pub async fn put_raw(
+        &self,
+        bytes: impl Into<Bytes>,
+        media_type: Option<&str>,
+        tags: &[Tag],
+    ) -> Result<Descriptor, Error> {
+        let bytes = bytes.into();
+        if let Ok(manifest) = Manifest::new(bytes.clone(), media_type, "what is pushed")
+            && media_type.is_none_or(|media_type| media_type == manifest.media_type())
+        {
+            self.put_manifest_tags(&manifest, tags).await?;
+            return Ok(manifest.descriptor().clone());
+        }
+        let media_type = media_type.unwrap_or(media_type::DOCKER_MANIFEST);
+        let digest = verify::digest(Algorithm::Sha256, &bytes);
+        let raw = Raw { bytes: &bytes, media_type, digest: &digest, manifest: None };
+        self.put_tags(&raw, tags).await?;
+        Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
+    }
+
+    /// Puts one manifest, and says whether the registry keeps referrers itself.
+    pub(super) async fn put(&self, name: &Identifier, manifest: &Manifest) -> Result<bool, Error> {
+        Ok(self.put_one(name, &Raw::of(manifest)).await?.subject)
+    }
+
+    async fn put_tags(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<bool, Error> {
+        let mut subject = false;
+        let mut left = tags.to_vec();
+        // A tag alone makes the manifest known by its sha256 as well, and by nothing else.
+        let mut by_digest = !tags.is_empty() && raw.digest.algorithm() == Algorithm::Sha256;
+        if tags.len() > 1 && self.client.learnt(&self.registry).many_tags != Some(false) {
+            for tags in tags.chunks(MANY) {
+                let Some(stored) = self.put_many(raw, tags).await? else { break };
+                by_digest = true;
+                subject |= stored.subject;
+                left.retain(|tag| !stored.tags.contains(tag));
+            }
+        }
+        if !by_digest {
+            let name = Identifier::Digest(raw.digest.clone());
+            subject |= self.put_one(&name, raw).await?.subject;
+        }
+        for tag in left {
+            subject |= self.put_one(&Identifier::Tag(tag), raw).await?.subject;
+        }
+        Ok(subject)
+    }
+
+    /// Several tags in one request. `None`: this registry does not know how; whatever it did set
+    /// is set again one by one.
+    async fn put_many(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<Option<Stored>, Error> {
+        let query: Vec<_> = tags.iter().map(|tag| format!("tag={tag}")).collect();
+        let route = format!("manifests/{}?{}", raw.digest, query.join("&"));
+        let sent = self.client.transport().send(self.putting(&route, raw)).await;
+        let what = self.name(&Identifier::Digest(raw.digest.clone()));
+        let stored = match sent {
+            Ok(response) => judge(&response, raw, &what)?,
+            Err(error) if error.is_retryable() => return Ok(None),
+            Err(error) if is_misunderstood(&error) => {
+                self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(false));
+                return Ok(None);
+            }
+            Err(error) => {
+                return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
+            }
+        };
+        let known = !stored.tags.is_empty();
+        self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(known));
+        for tag in &stored.tags {
+            let name = Identifier::Tag(tag.clone());
+            self.client.state().recent.wrote(&self.repository, &name, raw.digest);
+        }
+        Ok(Some(stored))
+    }
+
+    /// Puts, and where an answer got lost looks before it puts again: somebody else may have
+    /// moved the tag since.
+    async fn put_one(&self, name: &Identifier, raw: &Raw<'_>) -> Result<Stored, Error> {
+        let recent = &self.client.state().recent;
+        let what = self.name(name);
+        let mut before = recent.last(&self.repository, name);
+        let mut puts = 1;
+        loop {
+            let sent =
+                self.client.transport().send(self.putting(&format!("manifests/{name}"), raw));
+            let error = match sent.await {
+                Ok(response) => {
+                    let stored = judge(&response, raw, &what)?;
+                    recent.wrote(&self.repository, name, raw.digest);
+                    return Ok(stored);
+                }
+                Err(error) if puts < MAX_PUTS && error.is_retryable() => error,
+                Err(error) => {
+                    return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
+                }
+            };
+            let found = self.head_manifest(name).await?.map(|found| found.digest);
+            if found.as_ref().is_some_and(|found| raw.is_named(found)) {
+                return Ok(Stored::default());
+            }
+            if before.is_some_and(|before| before.0 != found) {
+                let (ours, source) = (raw.digest.clone(), error);
+                return Err(Error::TagConflict { name: what, ours, found, source });
+            }
+            before = Some(Seen(found));
+            puts += 1;
+        }
+    }
+
+    fn putting(&self, route: &str, raw: &Raw<'_>) -> Request {
+        self.request(Method::PUT, route, self.push())
+            .header(CONTENT_TYPE, raw.media_type)
+            .body(Body::bytes(raw.bytes.clone()))
+            .replay(Replay::Unsent)
+            .expect(&[200, 201, 202])
+    }
+}
+
+/// A registry that takes the query for a mistake.
+fn is_misunderstood(error: &TransportError) -> bool {
+    let understood = [ErrorCode::ManifestBlobUnknown, ErrorCode::ManifestInvalid];
+    let says = |code: &ErrorCode| error.diagnostics().iter().any(|said| said.code == *code);
+    let kinds = [ErrorKind::Unsupported, ErrorKind::Rejected, ErrorKind::NotFound];
+    kinds.contains(&error.kind()) && !understood.iter().any(says)
+}
+
+/// Compares what the registry says it stored, and sees what else it says.
+fn judge(response: &Response, raw: &Raw<'_>, what: &str) -> Result<Stored, Error> {
+    if let Some(stored) = announced(response)
+        && !raw.is_named(&stored)
+    {
+        let ours = match stored.algorithm() {
+            same if same == raw.digest.algorithm() => raw.digest.clone(),
+            other => verify::digest(other, raw.bytes),
+        };
+        let mismatch = Mismatch::Digest { expected: ours, actual: stored };
+        return Err(Error::Integrity { what: format!("{what}, as stored"), mismatch });
+    }
+    let lines = response.headers().get_all(TAG).iter().map(HeaderValue::to_str);
+    let tags = lines.filter_map(Result::ok).flat_map(|line| line.split(','));
+    let tags = tags.filter_map(|tag| tag.trim().parse().ok()).collect();
+    Ok(Stored { subject: response.header(SUBJECT).is_some(), tags })
+}
