@@ -1,7 +1,7 @@
 //! The 401 dance, its variations, and dances that never end.
 
 use super::{basic, bearer, stocked};
-use crate::origin::{Reply, Script, on};
+use crate::origin::{Reply, Rule, Script, on};
 use crate::registry::{Access, Registry};
 use crate::scenario::{Action, Class, Expect, PASSWORD, Scenario, USER};
 
@@ -9,6 +9,15 @@ use crate::scenario::{Action, Class, Expect, PASSWORD, Scenario, USER};
 const REALM: &str = "http://{A}/token";
 
 const DENIED: Expect = Expect::Failure(&[Class::Denied]);
+
+/// A token of the stage that may pull `real/app`.
+const PULL_TOKEN: &str = "canary-token.1.7265706f7369746f72793a7265616c2f6170703a70756c6c";
+
+/// Whoever shows nothing is challenged like this.
+fn challenged(header: &str) -> Rule {
+    let challenge = Reply::new(401).header("WWW-Authenticate", header);
+    on("*", "/v2/*").without_header("authorization").always(challenge)
+}
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let token_server = |realm| Script::registry(Registry::new().with_access(bearer(realm)));
@@ -41,7 +50,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(&["A06"], "realm-relative", "The realm is a path at the registry")
             .at("A", guarded(bearer("/token")))
             .logged_in(),
-        Scenario::new(&["A03"], "two-challenges", "A challenge that nobody knows stands before Bearer")
+        Scenario::new(&["A03", "A04"], "two-challenges", "A challenge that nobody knows stands before Bearer")
             .at("A", guarded(bearer(REALM)).rule(
                 on("GET", "/v2/*").without_header("authorization").always(
                     Reply::new(401).header(
@@ -98,6 +107,44 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .logged_in()
             .expecting(Expect::Failure(&[]))
             .sent("A", "*", "/token", 24 * 1024 * 1024),
+        Scenario::new(&["M18"], "token-is-a-page", "The token server's answer is a web page")
+            .at("A", guarded(bearer(REALM)).rule(
+                on("*", "/token").always(Reply::new(200).text("<html>Sign in</html>")),
+            ))
+            .logged_in()
+            .expecting(Expect::Failure(&[]))
+            .requests("A", "*", "/token", 1..=3),
+        Scenario::new(&["A05"], "challenge-with-two-realms", "The challenge names two realms")
+            .at("A", guarded(bearer(REALM)).rule(challenged(
+                "Bearer realm=\"http://{A}/token\",realm=\"http://{B}/token\"",
+            )))
+            .at("B", token_server("http://{B}/token"))
+            .logged_in()
+            .expecting(DENIED)
+            .requests("B", "*", "*", 0..=0),
+        Scenario::new(&["A09"], "realm-is-a-file", "The realm is a file of this machine")
+            .at("A", guarded(bearer("file:///etc/passwd")))
+            .logged_in()
+            .expecting(Expect::Failure(&[]))
+            .requests("A", "*", "*", 1..=4),
+        Scenario::new(&["A13"], "token-for-once", "Tokens that live for no time are used for what they were fetched for")
+            .at("A", guarded(bearer(REALM)).rule(on("*", "/token").always(
+                Reply::new(200).text(format!("{{\"token\":\"{PULL_TOKEN}\",\"expires_in\":0}}")),
+            )))
+            .logged_in()
+            .requests("A", "*", "/token", 1..=40),
+        Scenario::new(&["A14"], "token-from-the-past", "A token whose issued_at is long ago is as good as any")
+            .at("A", guarded(bearer(REALM)).rule(on("*", "/token").always(Reply::new(200).text(
+                format!("{{\"token\":\"{PULL_TOKEN}\",\"expires_in\":300,\"issued_at\":\"1969-01-01T00:00:00Z\"}}"),
+            ))))
+            .logged_in()
+            .requests("A", "*", "/token", 1..=2),
+        Scenario::new(&["A18"], "scopes-of-others", "The challenge asks for scopes of other repositories")
+            .at("A", guarded(bearer(REALM)).rule(challenged(
+                "Bearer realm=\"http://{A}/token\",service=\"registry.test\",scope=\"repository:real/app:pull repository:other:push,delete registry:catalog:*\"",
+            )))
+            .logged_in()
+            .requests("A", "*", "/token", 1..=2),
         Scenario::new(&["A22"], "forbidden", "The registry says 403 and why")
             .with_rules([on("*", "*/manifests/*").always(Reply::new(403).text(
                 r#"{"errors":[{"code":"DENIED","message":"you may not"}]}"#,
