@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod background;
 pub mod catalogue;
 pub mod content;
 pub mod layout;
 pub mod origin;
 pub mod peers;
+pub mod proxy;
 pub mod registry;
 pub mod sample;
 pub mod scenario;
+pub mod tls;
