@@ -46,7 +46,7 @@ impl Remote {
             error.kind(),
             ErrorKind::Unsupported | ErrorKind::Rejected | ErrorKind::NotFound
         );
-        let found = if refused { self.head_manifest(&identifier).await? } else { None };
+        let found = if refused { self.itself().head_manifest(&identifier).await? } else { None };
         match found {
             Some(found) => Err(self.tag_stays(tag, found.digest).await),
             // What the registry said is about deletes, and the tag is not there.
@@ -75,8 +75,9 @@ impl Remote {
     async fn tag_stays(&self, tag: &Tag, digest: Digest) -> Error {
         let others = self.tags().all().await.unwrap_or_default();
         let others = others.into_iter().filter(|other| other != tag).take(MAX_LOOKUPS);
-        let lookups = stream::iter(others.map(|other| async {
-            let found = self.head_manifest(&Identifier::Tag(other.clone())).await;
+        let itself = &self.itself();
+        let lookups = stream::iter(others.map(|other| async move {
+            let found = itself.head_manifest(&Identifier::Tag(other.clone())).await;
             found.ok().flatten().map(|found| (other, found.digest))
         }));
         let same = lookups.buffered(PARALLEL_LOOKUPS).filter_map(|found| {

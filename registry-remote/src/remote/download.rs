@@ -177,7 +177,10 @@ impl Blob {
                     return Ok(false);
                 }
                 Start::Skip(known) => self.skip = known,
-                Start::Size(actual) => return Err(self.wrong_size(actual)),
+                Start::Size(actual) => {
+                    response.distrust();
+                    return Err(self.wrong_size(actual));
+                }
                 Start::Restart(reason) => {
                     tracing::debug!(blob = %self.descriptor.digest, reason, "asking for all of it");
                     self.whole = true;
@@ -232,6 +235,9 @@ impl Blob {
     }
 
     fn wrong_size(&self, actual: u64) -> Error {
+        if let Some(response) = &self.response {
+            response.distrust();
+        }
         Error::Integrity {
             what: format!("blob {} of {}", self.descriptor.digest, self.remote.repository),
             mismatch: Mismatch::Size { expected: self.descriptor.size, actual },

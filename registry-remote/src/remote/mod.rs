@@ -40,12 +40,14 @@ pub struct Remote {
     repository: Repository,
     registry: Registry,
     events: Listener,
+    /// Past the registry's mirrors.
+    upstream: bool,
 }
 
 impl Remote {
     pub(crate) fn new(client: Client, repository: Repository) -> Self {
         let registry = repository.registry();
-        Self { client, repository, registry, events: Listener::default() }
+        Self { client, repository, registry, events: Listener::default(), upstream: false }
     }
 
     /// The repository that this is.
@@ -90,9 +92,15 @@ impl Remote {
     /// A request to `/v2/<repository>/<route>`. Only validated names become part of a route.
     fn request(&self, method: Method, route: &str, scopes: Scopes) -> Request {
         let path = format!("/v2/{}/{route}", self.repository.path());
-        Request::new(method, &self.registry, &path)
+        let request = Request::new(method, &self.registry, &path)
             .resource(Resource::Repository(self.repository.clone()))
-            .scopes(scopes)
+            .scopes(scopes);
+        if self.upstream { request.upstream() } else { request }
+    }
+
+    /// The same, without the registry's mirrors: for whoever writes, and has to know what is there.
+    fn itself(&self) -> Self {
+        Self { upstream: true, ..self.clone() }
     }
 
     fn pull(&self) -> Scopes {
@@ -176,7 +184,7 @@ impl Sink for Remote {
     }
 
     async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
-        self.probe(identifier).await
+        self.itself().probe(identifier).await
     }
 
     async fn put_blob(

@@ -93,7 +93,7 @@ impl Remote {
 
     /// What the referrers tag lists; nothing where there is none.
     async fn referrers_tag(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        match self.get_manifest(&Identifier::Tag(fallback_tag(subject)?)).await {
+        match self.itself().get_manifest(&Identifier::Tag(fallback_tag(subject)?)).await {
             Ok(list) => Ok(list.manifests().to_vec()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
