@@ -11,7 +11,7 @@ use registry_transport::{Body, Error as TransportError, ErrorKind, Replay, Reque
 use url::Url;
 
 use super::{Session, progress::Next, progress::Progress};
-use crate::{Descriptor, Error, Mismatch, remote::Remote};
+use crate::{Descriptor, Error, Mismatch, limits, remote::Remote};
 
 const BYTES: &str = "application/octet-stream";
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -119,6 +119,9 @@ pub(super) async fn put(
         .replay(Replay::Unsent)
         .expect(&[201]);
     let request = match body {
+        Some(body) if body.size() <= limits::SHARED_UP_TO => {
+            request.header(CONTENT_TYPE, BYTES).body(body)
+        }
         Some(body) => request.header(CONTENT_TYPE, BYTES).body(body).bulk(),
         None => request,
     };
