@@ -138,6 +138,20 @@ async fn a_file_that_was_asked_for_and_is_not_there_is_a_failure() {
     assert_eq!(machine.run(&words).await.exit, Exit::Usage);
 }
 
+/// A self-signed one.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBiTCCAS+gAwIBAgIUUxG+qFqEIgbuvo6Z2vm3x+42eacwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMTQzMzE3WhgPMjEy
+NjEwMjgxNDMzMTdaMBkxFzAVBgNVBAMMDnRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEqhpekG2BAPY3fnwTC6O8dUYpQKHXmm4VhU5vXVwi
+Aj480LtpMnIN8EQg8zOaoIsllBbvQ8FzVrzbhyiZ06LhdqNTMFEwHQYDVR0OBBYE
+FOSD7ua0qrvu1dzNOro7Lu1zWqnhMB8GA1UdIwQYMBaAFOSD7ua0qrvu1dzNOro7
+Lu1zWqnhMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgJbKdv7PS
+pAGNFM5vnjXvNMtSJ1Dx2S6uvdIejBClMBcCIQDJEWnH4EpdBowEKQjVSiLrWkbM
+n91jgJJw0LNO37ajwg==
+-----END CERTIFICATE-----
+";
 const CONTAINERD: &str = "etc/containerd/certs.d/a.example/hosts.toml";
 const MIRRORS: &str = "server = \"https://upstream.example\"\n\
     [host.\"https://m.example\"]\n  capabilities = [\"pull\"]\n  skip_verify = true\n\
@@ -149,7 +163,7 @@ async fn it_is_shown_which_file_decides() {
     machine
         .file(OWN, "[registry.\"a.example\"]\nuser-agent = \"robot/7\"\n")
         .file(CONTAINERD, MIRRORS)
-        .file("etc/docker/certs.d/a.example/ca.crt", "-----BEGIN CERTIFICATE-----")
+        .file("etc/docker/certs.d/a.example/ca.crt", CERTIFICATE)
         .file("etc/containers/registries.conf", "[[registry]]\nlocation = \"a.example\"\n[[registry.mirror]]\nlocation = \"o.example\"\n");
     let text = machine.text(&["hosts", "a.example/team/app"]).await;
     let expected = format!(
@@ -247,6 +261,11 @@ async fn a_broken_file_is_explained_and_the_exit_code_says_so() {
     assert!(words.join(" ").contains(&said), "{text}");
     assert!(machine.short(&outcome.stderr).starts_with(&format!("error: {CONTAINERD}:1: ")));
     assert_eq!(machine.run(&["hosts", "b.example"]).await.exit, Exit::Done);
+
+    machine.file("etc/docker/certs.d/c.example/ca.crt", "no certificate");
+    let outcome = machine.run(&["hosts", "c.example"]).await;
+    assert_eq!(outcome.exit, Exit::Local, "{outcome:?}");
+    assert!(outcome.stderr.contains("ca.crt: this is not PEM"), "{outcome:?}");
 }
 
 #[tokio::test]

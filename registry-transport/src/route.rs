@@ -117,7 +117,14 @@ fn itself(hosts: &Hosts, request: &Request) -> Result<Candidate, Error> {
     let host = hosts.connection_to(&request.registry)?;
     let endpoint = endpoint_of(&request.registry, &host)?;
     let url = match &request.target {
-        Target::Path(path) => at(&endpoint, path)?,
+        Target::Path(path) => {
+            let whole = host.whole.then(|| path.strip_prefix("/v2")).flatten();
+            let mut url = at(&endpoint, whole.unwrap_or(path))?;
+            if host.ns {
+                url.query_pairs_mut().append_pair("ns", request.registry.as_str());
+            }
+            url
+        }
         Target::Url(url) => url.clone(),
     };
     let home = home(&endpoint)?;

@@ -29,6 +29,8 @@ pub(crate) use self::body::{Progress, State};
 pub use self::error::{HttpError, HttpErrorKind};
 pub(crate) use self::reqwest::Reqwest;
 pub(crate) use self::resolve::has_private_address;
+#[cfg(feature = "files")]
+pub(crate) use self::tls::check as check_certificates;
 pub(crate) use self::wrappers::user_agent;
 pub use self::wrappers::{Logging, Retrying, UserAgent};
 

@@ -39,8 +39,10 @@ impl Arguments {
         let explanation = files.explain(&registry, path.as_deref());
         let endpoint = Hosts::default().files(files.clone()).endpoint(&registry).ok();
         session.answer(&Explained::of(&explanation, endpoint.as_ref()))?;
-        match explanation.broken() {
-            Some(broken) => Err(Failure::HostsFile(broken.clone())),
+        // Certificates are read when they are needed.
+        let reached = files.host(&registry, path.as_deref().unwrap_or_default());
+        match explanation.broken().cloned().or_else(|| reached.err()) {
+            Some(broken) => Err(Failure::HostsFile(broken)),
             None => Ok(()),
         }
     }

@@ -194,7 +194,7 @@ impl HostFiles {
         load::broken(&explanation.looked_at)?;
         let (prefix, _) = self.ranked(registry, path);
         let about = |registry: &Registry| self.about_mirror(registry);
-        Ok((prefix, decide::host(explanation.used(), &about)?))
+        Ok((prefix, decide::host(Some(registry), explanation.used(), &about)?))
     }
 
     /// What a short name stands for: `fedora` and `fedora:41` may both be short for a repository elsewhere.

@@ -36,6 +36,10 @@ use super::{Mirror, Prefix, Proxy};
 pub struct Host {
     pub(crate) endpoint: Option<Url>,
     pub(crate) plain: Option<bool>,
+    /// The endpoint's path is the root of the API.
+    pub(crate) whole: bool,
+    /// Requests say for which registry they are.
+    pub(crate) ns: bool,
     pub(crate) connection: Connection,
     pub(crate) headers: HeaderMap,
     pub(crate) concurrency: Option<NonZeroUsize>,
@@ -77,6 +81,20 @@ impl Host {
     #[must_use]
     pub fn endpoint(mut self, endpoint: Url) -> Self {
         self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// The endpoint's path is the root of the API: `/v2` is not added to it.
+    #[must_use]
+    pub fn override_path(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// Whether each request names the registry that it is meant for, as `?ns=docker.io`: for an endpoint that serves several.
+    #[must_use]
+    pub fn ns(mut self, ns: bool) -> Self {
+        self.ns = ns;
         self
     }
 
@@ -201,6 +219,7 @@ impl Host {
         if self.endpoint.is_none() && self.plain.is_none() {
             self.endpoint.clone_from(&other.endpoint);
             self.plain = other.plain;
+            (self.whole, self.ns) = (other.whole, other.ns);
         }
         self.connection = self.connection.or(&other.connection);
         if self.headers.is_empty() {
@@ -274,6 +293,8 @@ impl fmt::Debug for Host {
         f.debug_struct("Host")
             .field("endpoint", &self.endpoint.as_ref().map(crate::RedactedUrl::from))
             .field("plain", &self.plain)
+            .field("whole", &self.whole)
+            .field("ns", &self.ns)
             .field("connection", &self.connection)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("concurrency", &self.concurrency)

@@ -18,7 +18,7 @@ fn has_any(connection: &Connection) -> bool {
 }
 
 /// Checks certificates and keys.
-pub(super) fn check(connection: &Connection) -> Result<(), Error> {
+pub(crate) fn check(connection: &Connection) -> Result<(), Error> {
     if !has_any(connection) {
         return Ok(());
     }

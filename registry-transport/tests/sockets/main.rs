@@ -5,6 +5,8 @@
 mod authentication;
 mod bodies;
 mod common;
+#[cfg(feature = "files")]
+mod files;
 mod insecure;
 mod redirects;
 mod retries;

@@ -36,7 +36,7 @@ pub(super) fn parse(file: &Path, bytes: &[u8]) -> Result<HostsToml, BrokenFile> 
     match (server, connection.override_path) {
         (Some(server), exact) => said
             .say(Some(server.map(|url| (at_root(url, exact), exact))), |(url, exact)| {
-                Setting::Endpoint { url, exact }
+                Setting::Endpoint { url, exact, ns: true }
             }),
         (None, true) => {
             let what = "override_path needs a server, whose path it is about";
@@ -76,7 +76,7 @@ fn host(
     }
     notes.extend(said.unknown(table));
     Ok(MirrorSetting {
-        target: Box::new(Setting::Endpoint { url: at_root(url, exact), exact }),
+        target: Box::new(Setting::Endpoint { url: at_root(url, exact), exact, ns: true }),
         resolve: can("resolve"),
         pull: can("pull"),
         ns: true,

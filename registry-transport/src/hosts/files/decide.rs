@@ -1,5 +1,7 @@
 //! What counts of all that is said, and the `Host` that it makes.
 
+use std::path::Path;
+
 use registry_name::{Registry, Repository};
 use url::Url;
 
@@ -9,6 +11,7 @@ use super::read;
 use super::setting::{MirrorSetting, Place, Setting, Statement};
 use super::value::registry_at;
 use crate::hosts::{Host, Mirror, Prefix, Proxy};
+use crate::service::check_certificates;
 
 /// Judges statements, the most important first: of each setting the first counts.
 pub(super) fn decide(ranked: Vec<Statement>) -> Vec<Decision> {
@@ -57,8 +60,9 @@ pub(super) fn rebase(statement: &mut Statement, shorter: &str, longer: &str) {
 /// What is said about a mirror's own host besides what its table says.
 pub(super) type About<'a> = &'a dyn Fn(&Registry) -> Result<Vec<Statement>, BrokenFile>;
 
-/// Makes a host of what counts; the certificates are read now.
+/// Makes a host of what counts about a registry, or about the server of a mirror; the certificates are read now.
 pub(super) fn host<'a>(
+    registry: Option<&Registry>,
     used: impl IntoIterator<Item = &'a Statement>,
     about: About<'_>,
 ) -> Result<Host, BrokenFile> {
@@ -68,9 +72,10 @@ pub(super) fn host<'a>(
     for Statement { setting, place } in &used {
         certified |= matches!(setting, Setting::Ca(_) | Setting::Client { .. });
         host = match setting {
-            Setting::Endpoint { url, .. } => {
+            Setting::Endpoint { url, exact, ns } => {
                 endpoint = Some(url.clone());
-                host
+                let host = host.ns(*ns && registry_at(url).as_ref() != registry);
+                if *exact { host.override_path() } else { host }
             }
             Setting::PlainHttp(on) => {
                 plain = Some(*on);
@@ -85,13 +90,18 @@ pub(super) fn host<'a>(
             Setting::Insecure(true) => host.dangerous_insecure(),
             Setting::SkipVerify(true) => host.dangerous_accept_any_certificate(),
             Setting::Proxy(url) => host.proxy(proxy(url.as_ref(), place)?),
-            Setting::Ca(files) => files
-                .iter()
-                .try_fold(host, |host, file| Ok(host.ca_certificates(pem(file, place)?)))?,
+            Setting::Ca(files) => files.iter().try_fold(host, |host, file| {
+                let authority = pem(file, place)?;
+                usable(&Host::new().ca_certificates(authority.clone()), file, place)?;
+                Ok(host.ca_certificates(authority))
+            })?,
             Setting::Client { certificate, key } => {
                 let chain = pem(certificate, place)?;
                 let key = key.as_ref().map_or_else(|| Ok(chain.clone()), |key| pem(key, place))?;
-                host.client_certificate(chain, String::from_utf8_lossy(&key).into_owned())
+                let key = String::from_utf8_lossy(&key).into_owned();
+                let alone = Host::new().client_certificate(chain.clone(), key.clone());
+                usable(&alone, certificate, place)?;
+                host.client_certificate(chain, key)
             }
             Setting::Headers(headers) => headers.iter().fold(host, header),
             Setting::Concurrency(requests) => host.concurrency(*requests),
@@ -121,7 +131,7 @@ pub(super) fn host<'a>(
 /// `None` if nothing is to be asked of the registry that the mirror is.
 fn mirror(setting: &MirrorSetting, about: About<'_>) -> Result<Option<Mirror>, BrokenFile> {
     let (mirror, registry) = match &*setting.target {
-        Setting::Endpoint { url, exact } => {
+        Setting::Endpoint { url, exact, .. } => {
             let mirror = Mirror::new(url.clone());
             (if *exact { mirror.override_path() } else { mirror }, registry_at(url))
         }
@@ -148,7 +158,7 @@ fn at(
     if used.clone().any(|said| said.setting == Setting::Blocked(true)) {
         return Ok(None);
     }
-    host(used, about).map(Some)
+    host(None, used, about).map(Some)
 }
 
 /// In `registries.conf` a table with a location says there how to connect to the location.
@@ -181,7 +191,7 @@ fn proxy(url: Option<&Url>, place: &Place) -> Result<Proxy, BrokenFile> {
 }
 
 /// The text of a file in PEM, which has at least one block.
-fn pem(file: &std::path::Path, place: &Place) -> Result<Vec<u8>, BrokenFile> {
+fn pem(file: &Path, place: &Place) -> Result<Vec<u8>, BrokenFile> {
     let said = format!("{place} names it");
     match read::file(file)? {
         None => Err(BrokenFile::new(file, None, format!("there is no such file; {said}"))),
@@ -190,6 +200,15 @@ fn pem(file: &std::path::Path, place: &Place) -> Result<Vec<u8>, BrokenFile> {
         }
         Some(bytes) => Ok(bytes),
     }
+}
+
+/// Looks into certificates and keys now, while it is known which file they are from.
+fn usable(host: &Host, file: &Path, place: &Place) -> Result<(), BrokenFile> {
+    check_certificates(&host.connection).map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+        BrokenFile::new(file, None, format!("{error}{cause}; {place} names it"))
+    })
 }
 
 fn broken(place: &Place, what: impl Into<String>) -> BrokenFile {

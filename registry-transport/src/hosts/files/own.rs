@@ -72,7 +72,7 @@ fn registry_table(table: &mut Table<'_>) -> Result<Vec<Statement>, BrokenFile> {
     if let (Some(_), Some(plain)) = (&url, &plain) {
         return Err(table.broken(plain.line, "plain-http beside an endpoint, which says it itself"));
     }
-    said.say(url, |url| Setting::Endpoint { url, exact: false });
+    said.say(url, |url| Setting::Endpoint { url, exact: false, ns: false });
     said.say(plain, Setting::PlainHttp);
     said.say(table.flag("blocked")?, Setting::Blocked);
     for (key, setting) in [
@@ -108,7 +108,7 @@ fn mirror(mut table: Table<'_>) -> Result<MirrorSetting, BrokenFile> {
     connection(&mut table, &mut said)?;
     nothing_else(table)?;
     Ok(MirrorSetting {
-        target: Box::new(Setting::Endpoint { url: url.value, exact: false }),
+        target: Box::new(Setting::Endpoint { url: url.value, exact: false, ns }),
         resolve: answers(resolve),
         pull: answers(pull),
         ns,

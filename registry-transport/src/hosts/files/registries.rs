@@ -98,7 +98,15 @@ fn registry(mut table: Table<'_>, found: &mut Registries) -> Result<(), BrokenFi
         }
         _ => {}
     }
-    said.say(table.flag("insecure")?, Setting::Insecure);
+    let insecure = table.flag("insecure")?;
+    let moved = said.statements.iter().any(|said| matches!(said.setting, Setting::Location(_)));
+    match insecure {
+        Some(insecure) if insecure.value && !moved && !prefix.path().is_empty() => {
+            let why = "connections are those of the whole registry; say it for that";
+            found.notes.push(said.note(insecure.line, "insecure", why));
+        }
+        insecure => said.say(insecure, Setting::Insecure),
+    }
     said.say(table.flag("blocked")?, Setting::Blocked);
     let digest_only = table.flag("mirror-by-digest-only")?.is_some_and(|on| on.value);
     let mirrors = table.list("mirror")?;

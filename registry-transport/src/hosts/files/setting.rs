@@ -23,6 +23,8 @@ pub enum Setting {
         url: Url,
         /// Whether the URL is used as it is, without `/v2` behind it.
         exact: bool,
+        /// Whether requests there say which registry they are for, where that has another name.
+        ns: bool,
     },
     /// Where the repositories below a prefix are read from instead.
     Location(Prefix),

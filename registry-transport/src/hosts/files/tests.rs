@@ -13,8 +13,20 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Enough of PEM for a reader that does not look into it.
-const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+/// A self-signed certificate.
+const PEM: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBiTCCAS+gAwIBAgIUUxG+qFqEIgbuvo6Z2vm3x+42eacwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIxMTQzMzE3WhgPMjEy
+NjEwMjgxNDMzMTdaMBkxFzAVBgNVBAMMDnRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEqhpekG2BAPY3fnwTC6O8dUYpQKHXmm4VhU5vXVwi
+Aj480LtpMnIN8EQg8zOaoIsllBbvQ8FzVrzbhyiZ06LhdqNTMFEwHQYDVR0OBBYE
+FOSD7ua0qrvu1dzNOro7Lu1zWqnhMB8GA1UdIwQYMBaAFOSD7ua0qrvu1dzNOro7
+Lu1zWqnhMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgJbKdv7PS
+pAGNFM5vnjXvNMtSJ1Dx2S6uvdIejBClMBcCIQDJEWnH4EpdBowEKQjVSiLrWkbM
+n91jgJJw0LNO37ajwg==
+-----END CERTIFICATE-----
+";
 
 /// A machine of its own: `/etc` and a home in a directory that goes away.
 struct Machine(TempDir);

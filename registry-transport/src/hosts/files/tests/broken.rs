@@ -154,6 +154,9 @@ fn certificates_come_in_pairs_and_are_there() {
         let said = fault(&format!("{directory}/{name}"), "");
         assert!(said.starts_with(&format!("{directory}/{name}: {want}")), "{said}");
     }
+    let empty = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let said = fault(&format!("{directory}/ca.crt"), empty);
+    assert!(said.starts_with(&format!("{directory}/ca.crt: ")), "{said}");
     let own = "home/.config/registry/hosts.toml";
     let said = fault(own, "[registry.\"a.example:5000\"]\nca = \"gone.pem\"\n");
     assert!(

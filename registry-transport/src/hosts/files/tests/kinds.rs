@@ -290,6 +290,10 @@ location = "moved.example.net"
 [[registry]]
 location = "exact.example.org"
 blocked = true
+
+[[registry]]
+location = "part.example.net/team"
+insecure = true
 "#;
 
 #[test]
@@ -332,6 +336,9 @@ fn registries_conf_says_it_by_prefix() {
                 "unqualified-search-registries ({file}:2) a name without a registry means Docker Hub here"
             ),
             format!("short-name-mode ({file}:3) not known here"),
+            format!(
+                "insecure ({file}:38) connections are those of the whole registry; say it for that"
+            ),
         ]
     );
 }
