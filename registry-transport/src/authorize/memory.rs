@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use registry_authn::{Anonymous, Authenticator, Credential, Keychain, Resource};
+use registry_authn::{Anonymous, Authenticator, Credential, Keychain, Resource, Secret};
 use registry_name::Registry;
 
 use crate::challenge::Challenge;
@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     given: Mutex<HashMap<Registry, Held>>,
     authenticators: Mutex<HashMap<Resource, Arc<Found>>>,
     pub(crate) tokens: Arc<Cache>,
+    /// Identity tokens that took the place of others, by the fingerprint of what the keychain has.
+    successors: Mutex<HashMap<u64, Secret>>,
     /// Keyed at random for each transport, so that a fingerprint says nothing about the credential.
     fingerprints: RandomState,
 }
@@ -83,7 +85,18 @@ impl Memory {
         let credential =
             authenticator.credential().await.map_err(|cause| broken(resource, cause))?;
         let fingerprint = self.fingerprint(&credential);
-        Ok((credential, fingerprint))
+        let successor = lock(&self.successors).get(&fingerprint).cloned();
+        Ok((successor.map_or(credential, Credential::IdentityToken), fingerprint))
+    }
+
+    /// An identity token was replaced when it was used (RFC 6749, section 6): the old one is not used again.
+    pub(crate) fn succeed(&self, who: u64, successor: Secret) {
+        lock(&self.successors).insert(who, successor);
+    }
+
+    /// What took its place was refused.
+    pub(crate) fn forget_successor(&self, who: u64) {
+        lock(&self.successors).remove(&who);
     }
 
     /// The keychain is asked again next time: it may have something newer than what was refused.

@@ -154,6 +154,7 @@ async fn token(
         Err(error) if error.kind() == ErrorKind::TokenRefused => {
             // The keychain may have something better next time.
             session.forget();
+            inner.memory.forget_successor(who);
             Err(session.or_withheld(error, std::convert::identity))
         }
         Err(error) => {
@@ -174,6 +175,9 @@ async fn fetch(inner: Arc<Inner>, key: Key, ask: Ask) -> Result<Held, Error> {
     let span =
         tracing::debug_span!("token", realm = %RedactedUrl::from(&ask.realm), scopes = %ask.scopes);
     let token = exchange(Arc::clone(&inner), ask).instrument(span).await?;
+    if let (Credential::IdentityToken(_), Some(successor)) = (&credential, &token.refresh_token) {
+        inner.memory.succeed(key.who, successor.clone());
+    }
     let held = Held::new(&token, inner.clock.now())
         .ok_or_else(|| Error::new(ErrorKind::Protocol, "the answer has no token"))?;
     if let Some(shelf) = &inner.shelf {

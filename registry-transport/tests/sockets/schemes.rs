@@ -253,6 +253,28 @@ async fn an_identity_token_that_may_have_been_rotated_is_read_again_once() {
 }
 
 #[tokio::test]
+async fn an_identity_token_that_is_replaced_is_not_used_again() {
+    let answer = Reply::new(200).text(format!(
+        r#"{{"access_token":"{TOKEN}","refresh_token":"canary-token-next-{{visit}}","expires_in":0}}"#
+    ));
+    let identity = Credential::IdentityToken(Secret::new("canary-token-first"));
+    let world = World::with([("A", given(answer))], identity, |builder| builder);
+    for _ in 0..3 {
+        world.transport.send(world.get(TAGS)).await.unwrap();
+    }
+    let log = world.log("A");
+    let shown: Vec<_> = log
+        .requests("POST", "/token")
+        .map(|seen| {
+            let body = String::from_utf8_lossy(&seen.request.body).into_owned();
+            let token = body.split('&').find_map(|field| field.strip_prefix("refresh_token="));
+            token.unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(shown, ["canary-token-first", "canary-token-next-1", "canary-token-next-2"]);
+}
+
+#[tokio::test]
 async fn a21_odd_names_and_passwords_are_sent_right_or_not_at_all() {
     for (user, password, header) in [
         ("canary-user", "", Some("Basic Y2FuYXJ5LXVzZXI6")),
