@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use registry_name::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Platform, media_type};
+use crate::{Platform, Verifier, media_type};
 
 /// What a manifest or an index says of a child
 /// ([image-spec, descriptor](https://github.com/opencontainers/image-spec/blob/main/descriptor.md)).
@@ -64,6 +66,17 @@ impl Descriptor {
         Self::new("application/octet-stream", digest, size)
     }
 
+    /// The content itself, where it is embedded in `data`, and is what size and digest say. Otherwise
+    /// it is fetched as if there were none ([image-spec, embedded
+    /// content](https://github.com/opencontainers/image-spec/blob/main/descriptor.md#embedded-content)).
+    pub fn embedded(&self) -> Option<Bytes> {
+        let bytes = STANDARD.decode(self.data.as_ref()?).ok()?;
+        let mut verifier = Verifier::new(self);
+        verifier.update(&bytes).ok()?;
+        verifier.finish().ok()?;
+        Some(bytes.into())
+    }
+
     /// Whether the content is a manifest or an index, so has children of its own.
     pub fn is_manifest(&self) -> bool {
         media_type::is_manifest(&self.media_type)
@@ -75,4 +88,27 @@ fn null_as_empty<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g09_embedded_content_is_used_only_where_it_is_the_content() {
+        let descriptor = |text: &str, data: &str| {
+            let digest = crate::verify::digest(registry_name::Algorithm::Sha512, text.as_bytes());
+            let mut descriptor = Descriptor::new("text/plain", digest, text.len() as u64);
+            descriptor.data = Some(data.to_owned());
+            descriptor
+        };
+        assert_eq!(descriptor("hello", "aGVsbG8=").embedded().as_deref(), Some(&b"hello"[..]));
+        assert_eq!(descriptor("", "").embedded().as_deref(), Some(&b""[..]));
+        for wrong in ["aGVsbG8", "aGVsbGE=", "aGVsbG8h", "aGVsbG8=\n", "", "****"] {
+            assert_eq!(descriptor("hello", wrong).embedded(), None, "{wrong:?}");
+        }
+        let mut none = descriptor("hello", "");
+        none.data = None;
+        assert_eq!(none.embedded(), None);
+    }
 }

@@ -308,3 +308,23 @@ async fn a_manifest_named_by_sha512_keeps_that_name_beside_its_tag() {
         assert_eq!(remote.get_manifest(&name).await.unwrap().bytes(), manifest.bytes());
     }
 }
+
+#[tokio::test]
+async fn g09_content_that_is_embedded_in_its_descriptor_is_not_fetched() {
+    let stage = Stage::start().await;
+    let memory = Shared::default();
+    let mut config = memory.add_blob(media_type::OCI_CONFIG, "{}");
+    let mut fetched = Vec::new();
+    for (data, name) in [("e30=", "right"), ("e31=", "wrong")] {
+        config.data = Some(data.to_owned());
+        let text =
+            format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, stage::json(&config));
+        memory.add_manifest(Manifest::new(text, None, "test").unwrap(), Some(tag(name)));
+        push(&memory, &stage, "app", name).await;
+        let all = CopyOptions::default();
+        let (pulled, requests) = stage.requests(pull(&stage, "app", name, &all)).await;
+        assert_same(&memory, &pulled.unwrap().0, name).await;
+        fetched.push(requests.iter().filter(|line| line.contains("/blobs/")).count());
+    }
+    assert_eq!(fetched, [0, 1]);
+}

@@ -3,6 +3,7 @@
 mod background;
 pub mod catalogue;
 pub mod content;
+pub mod cuts;
 pub mod layout;
 pub mod origin;
 pub mod peers;

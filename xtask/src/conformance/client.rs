@@ -1,5 +1,6 @@
 //! The client side: every hostile scenario of `registry-faults`, played against our library or against a program.
 
+mod cut;
 mod library;
 mod programs;
 
@@ -15,6 +16,7 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     for name in clients {
         if name == "library" {
             play(arguments, report, "registry-remote", &library::Library).await?;
+            cut::run(arguments, report).await?;
         } else {
             let program = programs::Program::find(name)?;
             play(arguments, report, name, &program).await?;

@@ -1,8 +1,11 @@
 //! Blobs that are cut, wrong, or longer than they say.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use super::{last_layer, stocked};
-use crate::content::{Blob, Image, LAYER_GZIP, noise};
-use crate::origin::{End, Length, Reply, Script};
+use crate::content::{Blob, Image, LAYER_GZIP, base64, noise};
+use crate::origin::{End, Length, Reply, Script, on};
 use crate::registry::Registry;
 use crate::scenario::{Class, Expect, REPOSITORY, Scenario, TAG};
 
@@ -48,7 +51,94 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         gone_on_resume(),
         empty_blob(),
         same_layer_twice(),
+        parts(
+            "parts-ignored",
+            "Every range of a large, slow blob is answered with the whole",
+            whole(),
+        ),
+        parts("parts-short", "Ranges of a large, slow blob are shorter than asked for", short()),
+        parts(
+            "parts-wrong",
+            "Ranges of a large, slow blob are other ranges than asked for",
+            other(),
+        ),
+        parts("parts-refused", "A registry refuses ranges of a large, slow blob", Reply::new(403)),
+        embedded(),
+        wrongly_embedded(),
     ]
+}
+
+/// An image with one layer that is large enough to be read in parts.
+fn large() -> Image {
+    static LARGE: LazyLock<Image> = LazyLock::new(|| {
+        let layer = Blob::new(LAYER_GZIP, noise(1, 12 << 20));
+        Image::of(Image::small().config, vec![layer])
+    });
+    LARGE.clone()
+}
+
+/// Slow enough to make parts worth while.
+fn slow(reply: Reply) -> Reply {
+    reply.drip(64 << 10, Duration::from_millis(4))
+}
+
+/// A large blob, and this answer to whoever asks for a part of it; one answer is right before.
+fn parts(name: &'static str, title: &'static str, answer: Reply) -> Scenario {
+    let image = large();
+    let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+    let path = format!("*/blobs/{}", image.last_layer().digest);
+    let ranged = on("GET", &*path).with_header("range");
+    let script = Script::registry(registry)
+        .rule(ranged.times(1, slow(Reply::registry())).always(slow(answer)))
+        .rule(on("GET", &*path).always(slow(Reply::registry())));
+    Scenario::new(&["D23"], name, title).at("A", script).with_image(image).requests(
+        "A",
+        "GET",
+        &path,
+        1..=20,
+    )
+}
+
+fn whole() -> Reply {
+    Reply::registry()
+        .status(200)
+        .without_header("content-range")
+        .body(large().last_layer().bytes.clone())
+}
+
+fn short() -> Reply {
+    let total = large().last_layer().bytes.len();
+    Reply::new(206).header("Content-Range", format!("bytes 0-9/{total}")).body("0123456789")
+}
+
+fn other() -> Reply {
+    let bytes = large().last_layer().bytes.clone();
+    let range = format!("bytes 0-{}/{}", bytes.len() - 1, bytes.len());
+    Reply::new(206).header("Content-Range", range).body(bytes)
+}
+
+/// The image with its configuration embedded in its manifest as `data`.
+fn embedding(data: &str) -> Image {
+    Image::small().with_manifest(|manifest| {
+        if let Some(config) = manifest.get_mut("config") {
+            config["data"] = data.into();
+        }
+    })
+}
+
+fn embedded() -> Scenario {
+    let image = embedding(&base64(&Image::small().config.bytes));
+    Scenario::new(&["G09"], "embedded-data", "A configuration is embedded in the manifest")
+        .at("A", Script::registry(Registry::new().with_image(REPOSITORY, TAG, &image)))
+        .with_image(image)
+}
+
+fn wrongly_embedded() -> Scenario {
+    let image = embedding(&base64(b"{}"));
+    let title = "Something else than the configuration is embedded in its place";
+    Scenario::new(&["G09"], "embedded-data-wrong", title)
+        .at("A", Script::registry(Registry::new().with_image(REPOSITORY, TAG, &image)))
+        .with_image(image)
 }
 
 fn cut(
