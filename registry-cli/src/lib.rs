@@ -59,7 +59,9 @@ pub async fn run<A: Into<OsString> + Clone>(
         input: system.input,
     };
     let session = Session::new(console.clone(), global, surroundings);
-    match command.run(&session, system.stop).await {
+    let ended = command.run(&session, system.stop).await;
+    session.clean_up().await;
+    match ended {
         Ok(()) => Exit::Done,
         Err(failure) => {
             failure.lines().iter().for_each(|line| console.say(line));

@@ -115,6 +115,13 @@ impl Session {
         Ok(self.client.get_or_init(|| client))
     }
 
+    /// Deletes at registries what a command that was interrupted has begun there.
+    pub(crate) async fn clean_up(&self) {
+        if let Some(client) = self.client.get() {
+            client.abandon_uploads().await;
+        }
+    }
+
     fn transport(&self) -> Result<Transport, Failure> {
         let keychain = default_keychain_in(&self.surroundings.environment);
         let mut transport = self.builder()?.keychain(Arc::new(keychain));

@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) lessons: Lessons,
     pub(crate) uploads: OpenUploads,
     pub(crate) recent: Recent,
+    /// Held while a list of referrers is changed.
+    pub(crate) list_turn: tokio::sync::Mutex<()>,
 }
 
 impl Client {

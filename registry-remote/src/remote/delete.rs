@@ -1,4 +1,4 @@
-//! Deleting: a manifest, or one tag of it
+//! Deleting: a manifest, one tag of it, or a blob
 //! ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
 //! "Deleting manifests", "Deleting tags").
 
@@ -8,24 +8,40 @@ use registry_authn::Scopes;
 use registry_name::{Digest, Identifier, Tag};
 use registry_transport::{ErrorKind, Replay};
 
-use super::Remote;
-use crate::Error;
+use super::{Remote, upload::Session};
+use crate::{Error, Manifest};
 
 /// Tags whose manifest is looked up to say what else a digest is known as, at most.
 const MAX_LOOKUPS: usize = 1000;
 const PARALLEL_LOOKUPS: usize = 8;
 
 impl Remote {
-    /// Deletes a manifest, and with it every tag that names it.
+    /// Deletes a manifest, and with it every tag that names it. Where it refers to another one
+    /// and the registry does not keep referrers itself, it is taken off that one's list.
     ///
     /// # Errors
     ///
     /// What the registry said; many allow no deletes unless they are set up to.
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let identifier = Identifier::Digest(digest.clone());
+        let referring = self.referring(&identifier).await;
         self.delete(&identifier)
             .await
-            .map_err(Error::registry(|| format!("delete {}", self.name(&identifier))))
+            .map_err(Error::registry(|| format!("delete {}", self.name(&identifier))))?;
+        match referring {
+            Some(manifest) => self.forget_referrer(&manifest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The manifest, if it refers to another one and this registry leaves the list of referrers to
+    /// its clients.
+    async fn referring(&self, identifier: &Identifier) -> Option<Manifest> {
+        if self.client.learnt(&self.registry).keeps_referrers == Some(true) {
+            return None;
+        }
+        let manifest = self.get_manifest(identifier).await.ok()?;
+        manifest.subject().is_some().then_some(manifest)
     }
 
     /// Deletes one tag; the manifest stays, and so do its other tags.
@@ -58,18 +74,53 @@ impl Remote {
         }
     }
 
-    async fn delete(&self, identifier: &Identifier) -> Result<(), registry_transport::Error> {
+    /// Deletes a blob of this repository, whether or not a manifest needs it. Few registries allow
+    /// it, and those that collect garbage do it by themselves.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said.
+    pub async fn delete_blob(&self, digest: &Digest) -> Result<(), Error> {
+        self.delete_at(&format!("blobs/{digest}"))
+            .await
+            .map_err(Error::registry(|| format!("delete blob {digest} of {}", self.repository)))
+    }
+
+    /// Whether these credentials may push here: begins an upload, and deletes it.
+    ///
+    /// # Errors
+    ///
+    /// What the registry said, in the words of which a push would fail.
+    pub async fn check_push(&self) -> Result<(), Error> {
         let request = self
-            .request(
-                Method::DELETE,
-                &format!("manifests/{identifier}"),
-                Scopes::delete(&self.repository),
-            )
+            .request(Method::POST, "blobs/uploads/", self.push())
             .replay(Replay::Safe)
-            .expect(&[200, 202, 204]);
-        self.client.transport().send(request).await?;
+            .expect(&[201, 202]);
+        let sent = self.client.transport().send(request).await;
+        let response = sent.map_err(Error::registry(|| format!("push to {}", self.repository)))?;
+        // A registry that does not say where the upload is has to forget it by itself.
+        if let Ok(url) = response.location() {
+            Session::new(self, url).abandon().await;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, identifier: &Identifier) -> Result<(), registry_transport::Error> {
+        self.delete_at(&format!("manifests/{identifier}")).await?;
         self.client.state().recent.deleted(&self.repository, identifier);
         Ok(())
+    }
+
+    /// Deletes. That it is gone when the request is sent again means that the first one did it.
+    async fn delete_at(&self, route: &str) -> Result<(), registry_transport::Error> {
+        let request = self
+            .request(Method::DELETE, route, Scopes::delete(&self.repository))
+            .replay(Replay::Safe)
+            .expect(&[200, 202, 204]);
+        match self.client.transport().send(request).await {
+            Err(error) if error.kind() == ErrorKind::NotFound && error.attempts() > 1 => Ok(()),
+            sent => sent.map(drop),
+        }
     }
 
     async fn tag_stays(&self, tag: &Tag, digest: Digest) -> Error {

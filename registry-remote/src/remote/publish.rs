@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::{
     Method,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH},
 };
 use registry_name::{Algorithm, Digest, Identifier, Tag};
 use registry_transport::{
@@ -29,12 +29,20 @@ struct Raw<'a> {
     media_type: &'a str,
     digest: &'a Digest,
     manifest: Option<&'a Manifest>,
+    /// The entity tag of what it is to replace, and of nothing else.
+    replaces: Option<&'a str>,
 }
 
 impl<'a> Raw<'a> {
     fn of(manifest: &'a Manifest) -> Self {
         let (bytes, digest) = (manifest.bytes(), manifest.digest());
-        Self { bytes, media_type: manifest.media_type(), digest, manifest: Some(manifest) }
+        Self {
+            bytes,
+            media_type: manifest.media_type(),
+            digest,
+            manifest: Some(manifest),
+            replaces: None,
+        }
     }
 
     fn is_named(&self, digest: &Digest) -> bool {
@@ -114,14 +122,22 @@ impl Remote {
         }
         let media_type = media_type.unwrap_or(media_type::DOCKER_MANIFEST);
         let digest = verify::digest(Algorithm::Sha256, &bytes);
-        let raw = Raw { bytes: &bytes, media_type, digest: &digest, manifest: None };
+        let raw =
+            Raw { bytes: &bytes, media_type, digest: &digest, manifest: None, replaces: None };
         self.put_tags(&raw, tags).await?;
         Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
     }
 
-    /// Puts one manifest, and says whether the registry keeps referrers itself.
-    pub(super) async fn put(&self, name: &Identifier, manifest: &Manifest) -> Result<bool, Error> {
-        Ok(self.put_one(name, &Raw::of(manifest)).await?.subject)
+    /// Puts a manifest in the place of the one with this entity tag, where the registry gives one.
+    /// That somebody else was faster is an error of kind [`Conflict`](crate::ErrorKind::Conflict).
+    pub(super) async fn put_over(
+        &self,
+        name: &Identifier,
+        manifest: &Manifest,
+        etag: Option<&str>,
+    ) -> Result<(), Error> {
+        let raw = Raw { replaces: etag, ..Raw::of(manifest) };
+        self.put_one(name, &raw).await.map(drop)
     }
 
     async fn put_tags(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<bool, Error> {
@@ -209,11 +225,16 @@ impl Remote {
     }
 
     fn putting(&self, route: &str, raw: &Raw<'_>) -> Request {
-        self.request(Method::PUT, route, self.push())
+        let request = self
+            .request(Method::PUT, route, self.push())
             .header(CONTENT_TYPE, raw.media_type)
             .body(Body::bytes(raw.bytes.clone()))
             .replay(Replay::Unsent)
-            .expect(&[200, 201, 202])
+            .expect(&[200, 201, 202]);
+        match raw.replaces {
+            Some(etag) => request.header(IF_MATCH, etag),
+            None => request,
+        }
     }
 }
 

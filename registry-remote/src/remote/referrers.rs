@@ -93,39 +93,93 @@ impl Remote {
 
     /// What the referrers tag lists; nothing where there is none.
     async fn referrers_tag(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        match self.itself().get_manifest(&Identifier::Tag(fallback_tag(subject)?)).await {
-            Ok(list) => Ok(list.manifests().to_vec()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(self.tagged_list(&Identifier::Tag(fallback_tag(subject)?)).await?.entries)
+    }
+
+    async fn tagged_list(&self, tag: &Identifier) -> Result<TaggedList, Error> {
+        match self.itself().get(tag).await {
+            Ok(found) => {
+                let etag = found.version().etag;
+                Ok(TaggedList { entries: found.manifest()?.manifests().to_vec(), etag })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(TaggedList { entries: Vec::new(), etag: None })
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Adds a manifest to the referrers tag of its subject. Read, merge, write, and look whether
-    /// it held: another client may have written in between.
+    /// Adds a manifest to the referrers tag of its subject, unless the registry lists it itself.
     pub(super) async fn keep_referrer(&self, manifest: &Manifest) -> Result<(), Error> {
         let Some(subject) = manifest.subject() else { return Ok(()) };
-        if self.list_referrers(&subject.digest, None).await?.is_some() {
+        let is_ours = |entry: &Descriptor| entry.digest == *manifest.digest();
+        let listed = self.list_referrers(&subject.digest, None).await?;
+        if listed.is_some_and(|listed| listed.iter().any(is_ours)) {
+            self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
             return Ok(());
         }
-        let identifier = Identifier::Tag(fallback_tag(&subject.digest)?);
-        for _ in 0..MAX_ROUNDS {
-            let mut listed = self.referrers_tag(&subject.digest).await?;
-            if listed.iter().any(|entry| entry.digest == *manifest.digest()) {
+        self.change_list(&subject.digest, |entries| {
+            let missing = !entries.iter().any(is_ours);
+            if missing {
+                entries.push(referrer(manifest));
+            }
+            missing
+        })
+        .await
+    }
+
+    /// Takes a manifest that was deleted off the referrers tag of its subject.
+    pub(super) async fn forget_referrer(&self, manifest: &Manifest) -> Result<(), Error> {
+        let Some(subject) = manifest.subject() else { return Ok(()) };
+        self.change_list(&subject.digest, |entries| {
+            let before = entries.len();
+            entries.retain(|entry| entry.digest != *manifest.digest());
+            entries.len() < before
+        })
+        .await
+    }
+
+    /// Read, change, write, and look whether it held: another client may have written in between.
+    /// `If-Match` (RFC 9110, section 13.1.1) has a registry that knows it refuse what was
+    /// overtaken. Clones of one client take turns.
+    ///
+    /// `change` says whether there was anything to change.
+    async fn change_list(
+        &self,
+        subject: &Digest,
+        change: impl Fn(&mut Vec<Descriptor>) -> bool,
+    ) -> Result<(), Error> {
+        let tag = Identifier::Tag(fallback_tag(subject)?);
+        let _turn = self.client.state().list_turn.lock().await;
+        for round in 0..=MAX_ROUNDS {
+            let mut list = self.tagged_list(&tag).await?;
+            if !change(&mut list.entries) {
                 return Ok(());
             }
-            listed.push(referrer(manifest));
-            let what = format!("the referrers of {}", subject.digest);
-            let index = Manifest::new(index_of(&listed), Some(media_type::OCI_INDEX), &what)?;
-            self.put(&identifier, &index).await?;
+            if round == MAX_ROUNDS {
+                break;
+            }
+            let what = format!("the referrers of {subject}");
+            let index = Manifest::new(index_of(&list.entries), Some(media_type::OCI_INDEX), &what)?;
+            match self.put_over(&tag, &index, list.etag.as_deref()).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    tracing::debug!(%error, "the list of referrers was changed meanwhile");
+                }
+                put => put?,
+            }
         }
         Err(Error::Unsupported {
             what: format!(
-                "cannot list {} as a referrer of {}: other clients keep replacing the list; push it again",
-                manifest.digest(),
-                subject.digest
+                "cannot keep the list of referrers of {subject}: other clients keep replacing it; try again"
             ),
         })
     }
+}
+
+/// The content of a referrers tag.
+struct TaggedList {
+    entries: Vec<Descriptor>,
+    etag: Option<String>,
 }
 
 /// The specification lets a registry without the API answer 404; others answer 400 or 405, or

@@ -11,6 +11,7 @@ mod progress;
 mod requests;
 mod send;
 mod session;
+mod stream;
 
 use std::sync::Arc;
 

@@ -1,0 +1,292 @@
+//! A blob whose size and digest are known only when all of it was read, which can be done once.
+//!
+//! It is hashed while it is uploaded, piece by piece. The piece at hand is in memory; what went
+//! out before is in an unnamed temporary file that only this user can read, so that a registry
+//! that lost the upload can be given all of it again.
+
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream};
+use registry_name::{Algorithm, Digest};
+use registry_transport::Body;
+use tokio::sync::Mutex;
+
+use super::{
+    MAX_SESSIONS, Session,
+    content::Content,
+    progress::{CHUNK, MAX_CHUNK},
+    requests::{Begun, post_plain},
+    send::{Filled, Sending},
+};
+use crate::{ByteStream, Descriptor, Error, Memory, Source, remote::Remote, verify::Hasher};
+
+/// What is read of the file for one piece of a body, bytes.
+const BLOCK: usize = 64 << 10;
+
+impl Remote {
+    /// Uploads bytes of unknown size and digest, read once, and says what they are: for a layer
+    /// that is made while it is pushed. Configuration and manifest wait for the answer.
+    ///
+    /// Up to 16 MiB are held in memory (up to 64 MiB where a registry asks for larger pieces).
+    /// What is larger than that goes through a temporary file as well.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use registry_remote::{Client, media_type};
+    ///
+    /// let remote = Client::anonymous()?.remote(&"registry.example/team/app".parse()?);
+    /// let pieces = futures_util::stream::iter([Ok("made ".into()), Ok("on the way".into())]);
+    /// let layer = remote.put_stream(media_type::OCI_LAYER, Box::pin(pieces)).await?;
+    /// assert_eq!(layer.size, 15);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the stream or the registry said; [`Error::Local`] where the temporary file failed.
+    pub async fn put_stream(
+        &self,
+        media_type: &str,
+        stream: ByteStream,
+    ) -> Result<Descriptor, Error> {
+        let content = Stream::new(stream);
+        content.read(CHUNK).await?;
+        if let Some(bytes) = content.small().await {
+            let memory = Memory::new();
+            let descriptor = memory.add_blob(media_type, bytes);
+            let source: Arc<dyn Source> = Arc::new(memory);
+            super::put_blob(self, &descriptor, &source).await?;
+            return Ok(descriptor);
+        }
+        let name = format!("push a stream to {}", self.repository);
+        let mut sending = Sending::new(self, &content, name.clone());
+        let mut last = None;
+        for _ in 0..MAX_SESSIONS {
+            match sending.fill(begin(self, &name).await?).await? {
+                Filled::Stored => return content.descriptor(media_type, &name),
+                Filled::Lost(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::Unsupported { what: format!("cannot {name}") }))
+    }
+}
+
+async fn begin(remote: &Remote, name: &str) -> Result<Session, Error> {
+    let attempt = || name.to_owned();
+    match post_plain(remote, None).await.map_err(Error::registry(attempt))? {
+        Begun::Session(session) => Ok(session),
+        Begun::Refused(error) => Err(Error::registry(attempt)(error)),
+        Begun::Stored => Err(Error::Unsupported {
+            what: format!("cannot {name}: the registry claims to have it already"),
+        }),
+    }
+}
+
+/// The stream, as far as it was read.
+pub(super) struct Stream {
+    state: Mutex<State>,
+    known: StdMutex<Option<(Digest, u64)>>,
+}
+
+struct State {
+    source: Option<ByteStream>,
+    /// What the source gave beyond the piece at hand.
+    rest: Bytes,
+    hasher: Hasher,
+    /// The piece at hand, and where it begins.
+    piece: Bytes,
+    start: u64,
+    spool: Option<Arc<StdMutex<File>>>,
+}
+
+impl Stream {
+    fn new(source: ByteStream) -> Self {
+        let state = State {
+            source: Some(source),
+            rest: Bytes::new(),
+            hasher: Hasher::new(Algorithm::Sha256),
+            piece: Bytes::new(),
+            start: 0,
+            spool: None,
+        };
+        Self { state: Mutex::new(state), known: StdMutex::new(None) }
+    }
+
+    /// Reads the first piece.
+    async fn read(&self, most: u64) -> Result<(), Error> {
+        let mut state = self.state.lock().await;
+        state.advance(most).await?;
+        self.note(&state);
+        Ok(())
+    }
+
+    /// All of it, where it fits into the first piece.
+    async fn small(&self) -> Option<Bytes> {
+        let state = self.state.lock().await;
+        (state.source.is_none() && state.start == 0).then(|| state.piece.clone())
+    }
+
+    fn descriptor(&self, media_type: &str, name: &str) -> Result<Descriptor, Error> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (digest, size) = known.ok_or_else(|| Error::Unsupported {
+            what: format!("cannot {name}: it was not read to its end"),
+        })?;
+        Ok(Descriptor::new(media_type, digest, size))
+    }
+
+    fn note(&self, state: &State) {
+        if state.source.is_none() {
+            let size = state.end();
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get_or_insert_with(|| (state.hasher.clone().finish(), size));
+        }
+    }
+}
+
+impl State {
+    fn end(&self) -> u64 {
+        self.start + self.piece.len() as u64
+    }
+
+    /// Puts the piece at hand away, and reads the next one of `most` bytes.
+    async fn advance(&mut self, most: u64) -> Result<(), Error> {
+        if self.source.is_none() {
+            return Ok(());
+        }
+        if !self.piece.is_empty() {
+            let spool = if let Some(spool) = &self.spool {
+                Arc::clone(spool)
+            } else {
+                let file = tempfile::tempfile().map_err(broken("create"))?;
+                Arc::clone(self.spool.insert(Arc::new(StdMutex::new(file))))
+            };
+            let piece = std::mem::take(&mut self.piece);
+            let (at, length) = (self.start, piece.len() as u64);
+            blocking(move || {
+                let mut file = spool.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(at))?;
+                file.write_all(&piece)
+            })
+            .await
+            .map_err(broken("write"))?;
+            self.start += length;
+        }
+        let most = usize::try_from(most.min(MAX_CHUNK)).unwrap_or(usize::MAX);
+        let mut piece = BytesMut::new();
+        while piece.len() < most {
+            if self.rest.is_empty() {
+                let Some(source) = &mut self.source else { break };
+                match source.next().await {
+                    Some(next) => self.rest = next?,
+                    None => self.source = None,
+                }
+                continue;
+            }
+            let next = self.rest.split_to(self.rest.len().min(most - piece.len()));
+            self.hasher.update(&next);
+            piece.extend_from_slice(&next);
+        }
+        self.piece = piece.freeze();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Content for Stream {
+    fn size(&self) -> Option<u64> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|known| known.1)
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|known| known.0.clone())
+    }
+
+    async fn body(&self, offset: u64, most: u64) -> Result<Option<Body>, Error> {
+        if most > MAX_CHUNK {
+            self.complete().await?;
+        }
+        let mut state = self.state.lock().await;
+        if offset >= state.end() {
+            state.advance(most).await?;
+            self.note(&state);
+        }
+        let length = state.end().saturating_sub(offset).min(most);
+        if length == 0 {
+            return Ok(None);
+        }
+        if offset >= state.start {
+            let first = usize::try_from(offset - state.start).unwrap_or(usize::MAX);
+            let last = first.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+            return Ok(Some(Body::bytes(state.piece.slice(first..last))));
+        }
+        // Again, from what was put away and then from the piece at hand.
+        let Some(spool) = state.spool.clone() else { return Ok(None) };
+        let (piece, start) = (state.piece.clone(), state.start);
+        let open = move || {
+            let (spool, piece) = (Arc::clone(&spool), piece.clone());
+            let state = (spool, piece, offset, offset + length);
+            let read = stream::try_unfold(state, move |(spool, piece, at, end)| async move {
+                if at >= end {
+                    return Ok(None);
+                }
+                let bytes = if at < start {
+                    let most = usize::try_from(end.min(start) - at).unwrap_or(BLOCK).min(BLOCK);
+                    let file = Arc::clone(&spool);
+                    blocking(move || read_at(&file, at, most)).await?
+                } else {
+                    let first = usize::try_from(at - start).unwrap_or(usize::MAX);
+                    let last = usize::try_from(end - start).unwrap_or(usize::MAX);
+                    piece.slice(first..last)
+                };
+                let next = at + bytes.len() as u64;
+                Ok(Some((bytes, (spool, piece, next, end))))
+            });
+            Box::pin(read) as registry_transport::ByteStream
+        };
+        Ok(Some(Body::stream(length, Arc::new(open))))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        None
+    }
+
+    /// The digest is of the very bytes that were sent: there is nothing to compare it with.
+    async fn judge(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn complete(&self) -> Result<(), Error> {
+        let mut state = self.state.lock().await;
+        while state.source.is_some() {
+            state.advance(CHUNK).await?;
+        }
+        self.note(&state);
+        Ok(())
+    }
+}
+
+fn read_at(file: &StdMutex<File>, at: u64, length: usize) -> io::Result<Bytes> {
+    let mut block = vec![0; length];
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut block)?;
+    Ok(block.into())
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+fn broken(action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    Error::local(action, std::env::temp_dir().join("an upload's temporary file"))
+}

@@ -1,0 +1,284 @@
+//! What a push leaves behind, and what it takes: streams, tags, sessions, lists of referrers.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
+
+mod stage;
+
+use std::sync::Arc;
+
+use futures_util::{future::join_all, stream};
+use registry_faults::{
+    origin::{self, End, Reply, Script, on},
+    peers::{Kind, Server},
+    registry::Registry as Scripted,
+};
+use registry_name::{Algorithm, Identifier};
+use registry_remote::{
+    ByteStream, Client, Descriptor, Error, ErrorKind, Manifest, Memory, Remote, Sink as _, Source,
+    Stored, media_type, verify,
+};
+use registry_transport::{RetryPolicy, Transport};
+use stage::{Stage, image, image_with, noise, remote, tag};
+
+const UPLOADS: &str = "*/blobs/uploads/*";
+
+/// A client that waits less.
+fn hasty() -> Client {
+    let policy = RetryPolicy::default().divided_by(50);
+    Client::new(Transport::builder().policy(policy).build().unwrap())
+}
+
+/// `bytes` as they come from somewhere that gives them once.
+fn once(bytes: &[u8]) -> ByteStream {
+    let pieces: Vec<_> = bytes.chunks(100_000).map(|piece| Ok(piece.to_vec().into())).collect();
+    Box::pin(stream::iter(pieces))
+}
+
+async fn assert_holds(remote: &Remote, layer: &Descriptor, bytes: &[u8]) {
+    assert_eq!(layer.size, bytes.len() as u64);
+    assert_eq!(layer.digest, verify::digest(Algorithm::Sha256, bytes));
+    let there = registry_remote::read_blob(remote, layer, u64::MAX).await.unwrap();
+    assert!(there == bytes, "{} arrived otherwise", layer.digest);
+}
+
+#[tokio::test]
+async fn a_stream_of_unknown_size_is_uploaded_while_it_is_read() {
+    let stage = Stage::start().await;
+    let remote = stage.remote("app");
+    // Nothing, in one request, in one piece, in three.
+    for size in [0, 100, 1 << 20, (32 << 20) + 1] {
+        let bytes = noise(size as u64, size);
+        let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+        assert_holds(&remote, &layer, &bytes).await;
+    }
+}
+
+#[tokio::test]
+async fn u01_a_stream_that_is_read_once_survives_a_lost_session() {
+    let cut = || Reply::new(500).reading_only(10_000).unsaid(End::Rst);
+    let script = Script::registry(Scripted::new())
+        .rule(on("PATCH", UPLOADS).times(1, Reply::registry()).times(1, cut()))
+        .rule(on("GET", UPLOADS).times(1, Reply::new(404)));
+    let stage = origin::Stage::single(script).unwrap();
+    let remote = remote(&hasty(), stage.host(), "app");
+    let bytes = noise(7, (33 << 20) + 5);
+    let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+    assert_holds(&remote, &layer, &bytes).await;
+    assert_eq!(stage.log().count("POST", UPLOADS), 2);
+}
+
+#[tokio::test]
+async fn registries_of_other_makes_take_streams() {
+    for kind in Kind::ALL {
+        match Server::start(kind) {
+            Err(reason) => registry_faults::skip!("a registry of another make: {reason}"),
+            Ok(server) => {
+                let remote = remote(&hasty(), &server.host(), "app");
+                let bytes = noise(3, (17 << 20) + 1);
+                let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+                assert_holds(&remote, &layer, &bytes).await;
+                remote.check_push().await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_leaves_no_session() {
+    let stage = origin::Stage::single(Script::registry(Scripted::new())).unwrap();
+    let remote = remote(&hasty(), stage.host(), "app");
+    let broken = || Error::Unsupported { what: "the well is dry".to_owned() };
+    let pieces = [Ok(noise(1, 20 << 20).into()), Err(broken())];
+    let error = remote.put_stream(media_type::OCI_LAYER, Box::pin(stream::iter(pieces)));
+    assert_eq!(error.await.unwrap_err().to_string(), "the well is dry");
+    assert_eq!(stage.log().count("DELETE", UPLOADS), 1);
+}
+
+/// A source whose blobs are not what they were.
+#[derive(Debug)]
+struct Changed(Vec<u8>);
+
+#[async_trait::async_trait]
+impl Source for Changed {
+    fn location(&self) -> String {
+        "a file that changes".to_owned()
+    }
+
+    async fn manifest(&self, _: &Identifier) -> Result<Manifest, Error> {
+        Err(Error::Unsupported { what: "not asked for".to_owned() })
+    }
+
+    async fn open_blob(&self, _: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        let bytes = self.0[usize::try_from(offset).unwrap()..].to_vec();
+        Ok(Box::pin(stream::iter([Ok(bytes.into())])))
+    }
+}
+
+#[tokio::test]
+async fn u20_a_source_that_changes_is_named_and_nothing_is_committed() {
+    let bytes = noise(1, 300_000);
+    let blob = Descriptor::new("x", verify::digest(Algorithm::Sha256, &bytes), bytes.len() as u64);
+    let mut flipped = bytes.clone();
+    flipped[200_000] ^= 1;
+    let longer = [&bytes[..], b"more"].concat();
+    for changed in [bytes[..200_000].to_vec(), longer, flipped] {
+        let stage = origin::Stage::single(Script::registry(Scripted::new())).unwrap();
+        let source: Arc<dyn Source> = Arc::new(Changed(changed));
+        let remote = remote(&hasty(), stage.host(), "app");
+        let error = remote.put_blob(&blob, &source).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+        let held = stage.origin("A").unwrap().registry();
+        assert!(held.repository("app").is_none_or(|app| app.blobs.is_empty()));
+        assert_eq!(stage.log().count("DELETE", UPLOADS), 1);
+    }
+}
+
+#[tokio::test]
+async fn u22_a_blob_named_by_sha512_is_announced_as_such() {
+    let stage = Stage::start().await;
+    let bytes = noise(1, 100_000);
+    let digest = verify::digest(Algorithm::Sha512, &bytes);
+    let blob = Descriptor::new("x", digest, bytes.len() as u64);
+    let source: Arc<dyn Source> = Arc::new(Changed(bytes));
+    let remote = stage.remote("app");
+    let (stored, requests) = stage.requests(remote.put_blob(&blob, &source)).await;
+    assert_eq!(stored.unwrap(), Stored::Written);
+    assert!(requests[0].ends_with("&digest-algorithm=sha512"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn u25_an_upload_that_is_dropped_deletes_its_session() {
+    let script = Script::registry(Scripted::new())
+        .rule(on("PUT", UPLOADS).always(Reply::new(500).unsaid(End::Hold)));
+    let stage = origin::Stage::single(script).unwrap();
+    let client = hasty();
+    let memory = Arc::new(Memory::new());
+    let blob = memory.add_blob("x", noise(1, 300_000));
+    let source: Arc<dyn Source> = memory;
+    let remote = remote(&client, stage.host(), "app");
+    let upload = tokio::spawn(async move { remote.put_blob(&blob, &source).await });
+    while stage.log().count("PUT", UPLOADS) == 0 {
+        tokio::task::yield_now().await;
+    }
+    upload.abort();
+    let _ = upload.await;
+    while stage.log().count("DELETE", UPLOADS) == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn several_tags_travel_in_one_request_where_that_is_offered() {
+    let stage = Stage::start().await;
+    let memory = Arc::new(Memory::new());
+    let manifest = image(&memory, &[noise(1, 10)], Some("v1"));
+    let app = stage.remote("app");
+    stage::transfer(&TestSource(memory), &app, "v1", &stage.client.copy_options()).await.unwrap();
+    let tags: Vec<_> = (0..12).map(|n| tag(&format!("t{n}"))).collect();
+    let (put, requests) = stage.requests(app.put_manifest_tags(&manifest, &tags)).await;
+    put.unwrap();
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    let mut listed = app.tags().all().await.unwrap();
+    listed.retain(|tag| tag.as_str() != "v1");
+    assert_eq!(listed.len(), tags.len());
+
+    // Where it is not, what was tried once is remembered.
+    let scripted = origin::Stage::single(Script::registry(Scripted::new())).unwrap();
+    let app = remote(&hasty(), scripted.host(), "app");
+    for n in 0..2 {
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[],"annotations":{{"n":"{n}"}}}}"#);
+        app.put_raw(text, Some(media_type::OCI_INDEX), &tags[..2]).await.unwrap();
+    }
+    assert_eq!(scripted.log().count("PUT", "*"), 3 + 2);
+}
+
+#[derive(Clone, Debug)]
+struct TestSource(Arc<Memory>);
+
+#[async_trait::async_trait]
+impl Source for TestSource {
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        self.0.manifest(identifier).await
+    }
+
+    async fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
+        self.0.open_blob(blob, offset).await
+    }
+}
+
+/// P10, L09: no referrers API, said in several ways.
+#[tokio::test]
+async fn p10_l09_writers_of_one_referrers_tag_lose_nothing_and_deletes_leave_it() {
+    for reply in [
+        Reply::new(404),
+        Reply::new(400),
+        Reply::new(200).header("Content-Type", "text/html").text("<html>"),
+    ] {
+        let script =
+            Script::registry(Scripted::new()).rule(on("GET", "*/referrers/*").always(reply)).rule(
+                on("PUT", "*/manifests/*").always(Reply::registry().without_header("OCI-Subject")),
+            );
+        let stage = origin::Stage::single(script).unwrap();
+        let client = hasty();
+        let app = remote(&client, stage.host(), "app");
+        let memory = Arc::new(Memory::new());
+        let subject = image(&memory, &[noise(1, 10)], Some("v1"));
+        let options = client.copy_options();
+        stage::transfer(&TestSource(memory.clone()), &app, "v1", &options).await.unwrap();
+        let artifacts: Vec<_> = (0..6)
+            .map(|n| {
+                let fields = format!(
+                    r#""artifactType":"application/x.{n}","annotations":{{"n":"{n}"}},"subject":{},"#,
+                    stage::json(subject.descriptor())
+                );
+                image_with(&memory, &[noise(1, 10)], &fields)
+            })
+            .collect();
+        let puts = artifacts.iter().map(|artifact| app.put_manifest_as(artifact, None));
+        for put in join_all(puts).await {
+            put.unwrap();
+        }
+        let found = app.referrers(subject.digest(), None).await.unwrap();
+        assert!(!found.by_registry);
+        assert_eq!(found.descriptors.len(), artifacts.len());
+        let third = app.referrers(subject.digest(), Some("application/x.3")).await.unwrap();
+        assert_eq!(third.descriptors[0].annotations["n"], "3");
+
+        app.delete_manifest(artifacts[3].digest()).await.unwrap();
+        let left = app.referrers(subject.digest(), None).await.unwrap().descriptors;
+        assert_eq!(left.len(), artifacts.len() - 1);
+        assert!(left.iter().all(|entry| entry.digest != *artifacts[3].digest()));
+    }
+}
+
+#[tokio::test]
+async fn a_right_to_push_is_checked_and_leaves_nothing() {
+    let stage = Stage::start().await;
+    let (checked, requests) = stage.requests(stage.remote("app").check_push()).await;
+    checked.unwrap();
+    assert!(requests[1].starts_with("DELETE /v2/app/blobs/uploads/"), "{requests:?}");
+    let denied = Script::new().rule(on("POST", UPLOADS).always(Reply::new(403)));
+    let stage = origin::Stage::single(denied).unwrap();
+    let error = remote(&hasty(), stage.host(), "app").check_push().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn e09_what_was_just_written_is_looked_for_again() {
+    let script = Script::registry(Scripted::new())
+        .rule(on("GET", "*/manifests/*").times(2, Reply::new(404)));
+    let stage = origin::Stage::single(script).unwrap();
+    let app = remote(&hasty(), stage.host(), "app");
+    let text = r#"{"schemaVersion":2,"manifests":[]}"#;
+    app.put_raw(text, Some(media_type::OCI_INDEX), &[tag("v1")]).await.unwrap();
+    let found = app.get_manifest(&Identifier::Tag(tag("v1"))).await.unwrap();
+    assert_eq!(found.bytes(), text);
+    // Somebody else's is not waited for.
+    let before = stage.log().seen.len();
+    let missing = app.get_manifest(&Identifier::Tag(tag("v2"))).await.unwrap_err();
+    assert_eq!((missing.kind(), stage.log().seen.len()), (ErrorKind::NotFound, before + 1));
+}
