@@ -86,6 +86,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 ),
         )
         .expecting(Expect::Tags(&["v1", "v2"])),
+        list(&["L06"], "tags-numbers", "The tags are numbers")
+            .with_rules([on("GET", PATH).always(page(r#"{"name":"real/app","tags":[1,2]}"#))])
+            .expecting(Expect::Failure(&[])),
     ]
 }
 

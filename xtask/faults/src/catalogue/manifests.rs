@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::content::{Image, MANIFEST};
+use crate::content::{Blob, INDEX, Image, MANIFEST};
 use crate::origin::{Length, Reply, Rule, Script, on};
 use crate::registry::Registry;
-use crate::scenario::{Class, Expect, REPOSITORY, Scenario, TAG};
+use crate::scenario::{Action, Class, Expect, REPOSITORY, Scenario, TAG};
 
 const ANY: Expect = Expect::Failure(&[]);
 const PATH: &str = "*/manifests/*";
@@ -13,6 +13,8 @@ const PATH: &str = "*/manifests/*";
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = bodies();
     all.extend(contradictions());
+    all.extend(texts());
+    all.extend(kinds());
     all
 }
 
@@ -129,6 +131,135 @@ fn contradictions() -> Vec<Scenario> {
                 on("GET", "*/manifests/v1").always(moved),
             ]),
     ]
+}
+
+/// Manifests whose text is odd, some of them acceptable.
+fn texts() -> Vec<Scenario> {
+    let small = Image::small();
+    let text = String::from_utf8_lossy(&small.manifest.bytes).into_owned();
+    let of = |ids, name, title, bytes: String| {
+        let manifest = Blob::new(MANIFEST, bytes);
+        serving(Scenario::new(ids, name, title), Image { manifest, ..Image::small() })
+    };
+    let after_brace = |more: &str| text.replacen('{', &format!("{{{more}"), 1);
+    let odd = format!("\n  {}\n\n", after_brace(r#" "x-unknown" : {"b":1.0e5, "a":[]} ,"#));
+    let annotated = |ids, name, title, change: fn(&mut Value)| {
+        serving(Scenario::new(ids, name, title), Image::small().with_manifest(change))
+    };
+    let digest = &small.manifest.digest;
+    vec![
+        of(&["M08"], "layers-twice", "A manifest has layers twice", after_brace(r#""layers":[],"#))
+            .expecting(ANY),
+        of(
+            &["M08"],
+            "digest-twice",
+            "A descriptor has two digests",
+            text.replace(r#""digest":"#, &format!(r#""digest":"{digest}","digest":"#)),
+        )
+        .expecting(ANY),
+        of(&["M09"], "unknown-fields", "A manifest has fields and spaces of its own", odd.clone()),
+        {
+            let manifest = Blob::new(MANIFEST, odd);
+            Scenario::new(&["M09"], "unknown-fields-pushed", "Such a manifest is pushed as it is")
+                .at("A", Script::new())
+                .asked_to(Action::Push)
+                .with_image(Image { manifest, ..Image::small() })
+        },
+        annotated(&["M10"], "annotation-huge", "An annotation has 3.9 MB", |manifest| {
+            manifest["annotations"] = json!({ "org.example.long": "x".repeat(3_900_000) });
+        }),
+        annotated(&["M10"], "annotations-many", "There are 20 000 annotations", |manifest| {
+            let many = (0..20_000).map(|n| (format!("org.example.{n}\n\u{1b}[2J"), json!("x")));
+            manifest["annotations"] = Value::Object(many.collect());
+        }),
+        of(
+            &["M15"],
+            "byte-order-mark",
+            "A manifest begins with a byte order mark",
+            format!("\u{feff}{text}"),
+        )
+        .expecting(ANY),
+        of(&["M15"], "trailing-bytes", "There is more behind a manifest", format!("{text}{{}}"))
+            .expecting(ANY),
+        of(&["M15"], "trailing-zeros", "A manifest is padded with zeros", format!("{text}\0\0"))
+            .expecting(ANY),
+    ]
+}
+
+/// Manifests that are of another kind than they, or others, say.
+fn kinds() -> Vec<Scenario> {
+    let small = Image::small();
+    let digest = small.manifest.digest.clone();
+    let lie = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [{
+            "mediaType": INDEX,
+            "digest": digest,
+            "size": small.manifest.bytes.len(),
+            "platform": { "os": "linux", "architecture": "amd64" },
+        }],
+    });
+    let lie = Blob::new(INDEX, lie.to_string());
+    let lying = Registry::new()
+        .with_image(REPOSITORY, "inner", &small)
+        .with_manifest(REPOSITORY, TAG, &lie);
+    vec![
+        Scenario::new(&["M12"], "header-says-index", "An image travels as an index")
+            .with_rules([on("*", PATH).always(Reply::registry().header("Content-Type", INDEX))])
+            .expecting(ANY),
+        serving(
+            Scenario::new(
+                &["M14"],
+                "schema-1",
+                "A manifest is of Docker's schema 1, and is copied",
+            ),
+            schema1(),
+        ),
+        Scenario::new(
+            &["M17"],
+            "manifest-fails-blob-works",
+            "A digest is not served as a manifest, and would be as a blob",
+        )
+        .with_rules([
+            every(Reply::new(503)),
+            on("*", format!("*/blobs/{digest}"))
+                .always(Reply::new(200).body(small.manifest.bytes.clone())),
+        ])
+        .of(&digest)
+        .expecting(ANY)
+        .requests("A", "*", &format!("*/blobs/{digest}"), 0..=0),
+        Scenario::new(&["G05"], "entry-lies", "An index calls an image an index")
+            .at("A", Script::registry(lying))
+            .expecting(ANY),
+    ]
+}
+
+/// An image of Docker's schema 1, which has layers and no configuration: the first layer takes the
+/// place of one here.
+fn schema1() -> Image {
+    let Image { config, mut layers, .. } = Image::small();
+    let sums: Vec<_> =
+        layers.iter().rev().map(|layer| json!({ "blobSum": layer.digest })).collect();
+    let history: Vec<_> = sums.iter().map(|_| json!({ "v1Compatibility": "{}" })).collect();
+    let manifest = json!({
+        "schemaVersion": 1,
+        "name": REPOSITORY,
+        "tag": TAG,
+        "architecture": "amd64",
+        "fsLayers": sums,
+        "history": history,
+    });
+    let manifest =
+        Blob::new("application/vnd.docker.distribution.manifest.v1+json", manifest.to_string());
+    let first = if layers.is_empty() { config } else { layers.remove(0) };
+    Image { manifest, config: first, layers }
+}
+
+/// Pulls that image, whatever becomes of it.
+fn serving(scenario: Scenario, image: Image) -> Scenario {
+    let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+    scenario.at("A", Script::registry(registry)).with_image(image)
 }
 
 /// GET and HEAD alike.
