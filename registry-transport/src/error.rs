@@ -255,6 +255,7 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "rustls")]
     pub(crate) fn with_boxed_cause(
         mut self,
         cause: Box<dyn std::error::Error + Send + Sync>,
