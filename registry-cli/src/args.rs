@@ -57,6 +57,10 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) output: Format,
 
+    /// Say at the end, on standard error, how many requests, connections and bytes it took
+    #[arg(long, global = true)]
+    pub(crate) stats: bool,
+
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,

@@ -61,6 +61,7 @@ pub async fn run<A: Into<OsString> + Clone>(
     let session = Session::new(console.clone(), global, surroundings);
     let ended = command.run(&session, system.stop).await;
     session.clean_up().await;
+    session.say_stats();
     match ended {
         Ok(()) => Exit::Done,
         Err(failure) => {

@@ -276,6 +276,36 @@ impl Session {
         }
     }
 
+    /// With `--stats`, how much it took to get here: as a line, or a JSON document on a line.
+    pub(crate) fn say_stats(&self) {
+        if !self.global.stats {
+            return;
+        }
+        let counters = self.client.get().map(|client| client.transport().counters());
+        let counters = counters.unwrap_or_default();
+        let counts = [
+            ("requests", counters.requests),
+            ("retries", counters.retries),
+            ("token_requests", counters.token_requests),
+            ("redirects", counters.redirects),
+            ("connections", counters.connections),
+            ("bytes_sent", counters.bytes_sent),
+            ("bytes_received", counters.bytes_received),
+        ];
+        let line = match self.global.output {
+            Format::Text => {
+                let count = |(name, n): &(&str, u64)| format!("{n} {}", name.replace('_', " "));
+                format!("stats: {}", counts.iter().map(count).collect::<Vec<_>>().join(", "))
+            }
+            Format::Json => {
+                let counts: serde_json::Map<_, _> =
+                    counts.iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect();
+                serde_json::json!({ "stats": counts }).to_string()
+            }
+        };
+        self.console.say(&line);
+    }
+
     /// Says something that is no result, unless `--quiet`.
     pub(crate) fn note(&self, line: &str) {
         if !self.global.quiet {
@@ -293,6 +323,7 @@ fn tell(console: &Console, event: &Event<'_>) {
         Event::Resume { reason, wait } => {
             format!("{reason}; going on in {:.1} s", wait.as_secs_f64())
         }
+        Event::Warning(warning) => format!("warning from {}: {}", warning.host, warning.text),
         Event::Waiting { host, wait } if *wait >= SHORT => {
             format!("{host} asks for patience: going on in {:.0} s", wait.as_secs_f64())
         }

@@ -269,3 +269,24 @@ async fn what_happened_is_said_unless_quiet() {
     let quiet = ["push", &bench.word("in"), &bench.image("other:v1"), "--quiet"];
     assert_eq!(bench.run(&quiet).await.stderr, "");
 }
+
+#[tokio::test]
+async fn stats_say_what_a_verb_took_as_text_and_as_json() {
+    let bench = Bench::new().await;
+    sample::image(&bench.path("in"), "v1", SIZE).unwrap();
+    let image = bench.image("team/app:v1");
+    bench.text(&["push", &format!("oci:{}:v1", bench.word("in")), &image]).await;
+
+    let outcome = bench.run(&["digest", &image, "--stats"]).await;
+    assert_eq!(outcome.exit, Exit::Done);
+    let line = outcome.stderr.lines().last().unwrap().to_owned();
+    assert!(line.starts_with("stats: 1 requests, 0 retries, 0 token requests, "), "{line}");
+
+    let outcome =
+        bench.run(&["pull", &image, &bench.word("out"), "--stats", "--output", "json"]).await;
+    let stats: Value = serde_json::from_str(outcome.stderr.lines().last().unwrap()).unwrap();
+    let stats = &stats["stats"];
+    assert!(stats["requests"].as_u64() > Some(2) && stats["connections"].as_u64() > Some(0));
+    assert!(stats["bytes_received"].as_u64() > Some(SIZE / 8), "{stats}");
+    assert_eq!(stats["bytes_sent"], 0);
+}
