@@ -225,6 +225,7 @@ async fn call(
         url: url.clone(),
         home: outgoing.home.origin.clone(),
         deadlines: inner.deadlines,
+        caps: inner.caps,
         tally: inner.tally.clone(),
     };
     Ok(Response::new(status, headers, body, context))

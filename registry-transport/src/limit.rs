@@ -28,6 +28,8 @@ pub(crate) struct Limiter {
 struct State {
     running: usize,
     capacity: usize,
+    /// Answers since the number was last changed.
+    answered: u32,
     /// When something last moved.
     moved: Instant,
 }
@@ -36,11 +38,15 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Permit(Arc<Limiter>);
 
+/// So many answers are needed to try one more request at once.
+const ANSWERS: u32 = 5;
+
 impl Limiter {
     /// Without a number, everybody is let in until [`lower`](Self::lower) is called.
     pub(crate) fn new(most: Option<NonZeroUsize>) -> Arc<Self> {
         let most = most.map_or(usize::MAX, NonZeroUsize::get);
-        let state = Mutex::new(State { running: 0, capacity: most, moved: Instant::now() });
+        let moved = Instant::now();
+        let state = Mutex::new(State { running: 0, capacity: most, answered: 0, moved });
         Arc::new(Self { state, freed: Notify::new(), most })
     }
 
@@ -57,14 +63,29 @@ impl Limiter {
 
     /// The server asked for patience: half of what runs now is enough for the time being, and never less than one.
     pub(crate) fn lower(&self) {
-        self.with(|state| state.capacity = (state.capacity.min(state.running) / 2).max(1));
+        self.with(|state| {
+            state.capacity = (state.capacity.min(state.running) / 2).max(1);
+            state.answered = 0;
+        });
     }
 
-    /// The server answered: one more may be tried.
+    /// The server answered: after five answers one more may be tried.
     pub(crate) fn raise(&self) {
         let most = self.most;
-        self.with(|state| state.capacity = state.capacity.saturating_add(1).min(most));
-        self.freed.notify_one();
+        let raised = self.with(|state| {
+            state.answered += 1;
+            let raised = state.answered >= ANSWERS && state.capacity < most;
+            if raised {
+                state.capacity += 1;
+            }
+            if state.answered >= ANSWERS {
+                state.answered = 0;
+            }
+            raised
+        });
+        if raised {
+            self.freed.notify_one();
+        }
     }
 
     fn try_enter(&self, patience: Duration) -> bool {
@@ -166,6 +187,8 @@ mod tests {
             (0..8).map(|_| limiter.enter(LONG).now_or_never().unwrap()).collect();
         limiter.lower();
         running.truncate(4);
+        assert!(limiter.enter(LONG).now_or_never().is_none());
+        (0..4).for_each(|_| limiter.raise());
         assert!(limiter.enter(LONG).now_or_never().is_none());
         limiter.raise();
         assert!(limiter.enter(LONG).now_or_never().is_some());

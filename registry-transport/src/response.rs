@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::cancellation::Cancellation;
+use crate::caps::{Caps, MANIFEST_CAP};
 use crate::deadlines::{Deadlines, Meter};
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, ErrorKind, describe_status, kind_of_status};
@@ -24,13 +25,6 @@ use crate::request::is_expected;
 use crate::retry::{Class, class_of_status, class_of_transport, retry_after};
 use crate::service::{HttpErrorKind, ResponseBody};
 use crate::transport::MirrorOrigin;
-
-/// A whole manifest: 4 MiB.
-pub const MANIFEST_CAP: u64 = 4 << 20;
-/// A page of a list: 16 MiB.
-pub const PAGE_CAP: u64 = 16 << 20;
-/// A token answer or the text of an error: 64 KiB.
-pub(crate) const SMALL_CAP: u64 = 64 << 10;
 
 /// An answer with its body unread. Dropping it abandons the body and its connection.
 pub struct Response {
@@ -52,6 +46,7 @@ pub(crate) struct Context {
     /// Where the request's secrets belong.
     pub(crate) home: Origin,
     pub(crate) deadlines: Deadlines,
+    pub(crate) caps: Caps,
     pub(crate) tally: Arc<Tally>,
 }
 
@@ -197,7 +192,7 @@ impl Response {
     /// Reads what is left of a small body, so that its connection can be used again; drops a large one.
     pub async fn discard(mut self) {
         let limit = self.context.deadlines.error_body;
-        let _ = self.bytes_within(SMALL_CAP, limit).await;
+        let _ = self.bytes_within(self.context.caps.error, limit).await;
     }
 
     /// An answer with one of these statuses as it is, its body unread; any other one as the error it stands for.
@@ -262,10 +257,11 @@ impl Response {
     /// As much of the body as may be read of an error: an endless one keeps its status and loses its text.
     async fn error_text(&mut self) -> Bytes {
         let limit = self.context.deadlines.error_body;
+        let cap = self.context.caps.error;
         let mut text = BytesMut::new();
         let read = async {
             while let Ok(Some(bytes)) = self.chunk().await {
-                let room = usize::try_from(SMALL_CAP).unwrap_or(usize::MAX) - text.len();
+                let room = usize::try_from(cap).unwrap_or(usize::MAX) - text.len();
                 text.extend_from_slice(&bytes[..bytes.len().min(room)]);
                 if bytes.len() > room {
                     break;

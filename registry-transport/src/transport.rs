@@ -28,6 +28,7 @@ pub(crate) use self::walk::Origin as MirrorOrigin;
 use crate::authorize::{Memory, attempt, authorize};
 use crate::budget::Budget;
 use crate::cancellation::Cancellation;
+use crate::caps::Caps;
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
 use crate::error::{Error, ErrorKind};
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) hosts: Hosts,
     pub(crate) policy: RetryPolicy,
     pub(crate) deadlines: Deadlines,
+    pub(crate) caps: Caps,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) listeners: Listeners,
     pub(crate) tally: Arc<Tally>,
@@ -148,6 +150,11 @@ impl Transport {
     /// How registries are reached.
     pub fn hosts(&self) -> &Hosts {
         &self.inner.hosts
+    }
+
+    /// How much of a small body is read.
+    pub fn caps(&self) -> &Caps {
+        &self.inner.caps
     }
 
     /// The warnings of all registries so far, each once. They are told to [`events`](Builder::events) as they come.

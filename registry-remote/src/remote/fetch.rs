@@ -10,7 +10,7 @@ use http::{
     header::{CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH},
 };
 use registry_name::{Algorithm, Digest, Identifier};
-use registry_transport::{ErrorKind, MANIFEST_CAP, Response};
+use registry_transport::{ErrorKind, Response};
 
 use super::Remote;
 use crate::{Descriptor, Error, Fetched, Manifest, Version, manifest, media_type, verify};
@@ -162,7 +162,8 @@ impl Remote {
         let content_type = response.header(CONTENT_TYPE).map(str::to_owned);
         let etag = response.header(ETAG).map(str::to_owned);
         let announced = announced(&response);
-        let bytes = response.bytes(MANIFEST_CAP).await.map_err(Error::registry(attempt))?;
+        let cap = self.client.transport().caps().manifest;
+        let bytes = response.bytes(cap).await.map_err(Error::registry(attempt))?;
         let mut digest = None;
         // Of two digests of one algorithm the one that was asked for decides.
         let asked = identifier.digest();

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use registry_transport::{PAGE_CAP, Request, Transport};
+use registry_transport::{Request, Transport};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -40,7 +40,8 @@ impl Pager {
         let mut response =
             transport.send(request.clone()).await.map_err(Error::registry(attempt))?;
         let next = response.next_link().map_err(Error::registry(attempt))?;
-        let bytes = response.bytes(PAGE_CAP).await.map_err(Error::registry(attempt))?;
+        let bytes =
+            response.bytes(transport.caps().page).await.map_err(Error::registry(attempt))?;
         self.guard.page(bytes.len(), next.as_ref()).map_err(|reason| self.endless(&reason))?;
         self.next = next.map(|url| request.to(url));
         let page = serde_json::from_slice(&bytes).map_err(|error| Error::Unsupported {

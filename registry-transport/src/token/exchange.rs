@@ -16,7 +16,7 @@ use crate::event::{Event, Tally};
 use crate::follow::{Outgoing, follow};
 use crate::origin::{Home, Origin};
 use crate::redact::RedactedUrl;
-use crate::response::{Response, SMALL_CAP};
+use crate::response::Response;
 use crate::retry::Class;
 use crate::scheme::basic;
 use crate::service::Route;
@@ -142,7 +142,7 @@ async fn posted(inner: &Inner, ask: &Ask, form: String) -> Result<Option<Respons
     match answer.status().as_u16() {
         404 | 405 => answer.discard().await,
         400 | 401 => {
-            let text = answer.bytes_within(SMALL_CAP, inner.deadlines.error_body).await;
+            let text = answer.bytes_within(inner.caps.token, inner.deadlines.error_body).await;
             if is_invalid_grant(&text.unwrap_or_default()) {
                 let error = answer.error(ErrorKind::TokenRefused, INVALID_GRANT);
                 return Err(token_refused(from_token_endpoint(error)));
@@ -209,7 +209,7 @@ async fn read(inner: &Inner, mut answer: Response, ask: &Ask) -> Result<Token, E
             (true, _) => token_refused(error),
         });
     }
-    let body = answer.bytes_within(SMALL_CAP, inner.deadlines.token_body).await?;
+    let body = answer.bytes_within(inner.caps.token, inner.deadlines.token_body).await?;
     Token::parse(&body)
         .map_err(|what| answer.error(ErrorKind::Protocol, format!("token endpoint: {what}")))
 }

@@ -9,6 +9,7 @@ use registry_name::Registry;
 use super::{Inner, Transport};
 use crate::authorize::Memory;
 use crate::cancellation::Cancellation;
+use crate::caps::Caps;
 use crate::clock::{Clock, SystemClock};
 use crate::deadlines::Deadlines;
 use crate::error::Error;
@@ -31,6 +32,7 @@ pub struct Builder {
     shelf: Option<Arc<dyn Shelf>>,
     policy: RetryPolicy,
     deadlines: Deadlines,
+    caps: Caps,
     clock: Option<Arc<dyn Clock>>,
     listener: Option<Arc<Listener>>,
     user_agent: Option<String>,
@@ -85,6 +87,13 @@ impl Builder {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// How much of a small body is read.
+    #[must_use]
+    pub fn caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 
@@ -152,6 +161,7 @@ impl Builder {
             hosts: self.hosts,
             policy: self.policy,
             deadlines: self.deadlines,
+            caps: self.caps,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             listeners: Listeners(self.listener),
             tally,

@@ -130,6 +130,7 @@ impl Transport {
             hosts: inner.hosts.clone(),
             policy: inner.policy.clone(),
             deadlines: inner.deadlines,
+            caps: inner.caps,
             clock: Arc::clone(&inner.clock),
             listeners: inner.listeners.clone(),
             tally: Arc::clone(&inner.tally),

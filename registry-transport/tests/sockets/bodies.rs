@@ -9,8 +9,8 @@ use futures_util::stream;
 use registry_authn::Credential;
 use registry_faults::origin::{End, Length, Reply, Script, on};
 use registry_transport::{
-    Body, Builder, ByteStream, Deadlines, ErrorKind, MANIFEST_CAP, Method, Request, RetryPolicy,
-    header,
+    Body, Builder, ByteStream, Caps, Deadlines, ErrorKind, MANIFEST_CAP, Method, Request,
+    RetryPolicy, header,
 };
 use tokio::io::AsyncWriteExt as _;
 
@@ -109,6 +109,21 @@ async fn m02_a_body_without_end_is_read_up_to_its_cap() {
     let error = answer.bytes(MANIFEST_CAP).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     assert!(world.log("A").seen[0].sent < 64 << 20);
+}
+
+#[tokio::test]
+async fn the_text_of_an_error_is_read_up_to_the_callers_cap() {
+    let text = r#"{"errors":[{"code":"DENIED","message":"no"}]}"#;
+    for (cap, told) in [(text.len() as u64, 1), (20, 0)] {
+        let script = Script::new().rule(on("*", "*").always(Reply::new(400).text(text)));
+        let mut caps = Caps::default();
+        caps.error = cap;
+        let world =
+            World::with([("A", script)], Credential::Anonymous, |it: Builder| it.caps(caps));
+        let error = world.transport.send(world.get(PATH)).await.unwrap_err();
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(400));
+        assert_eq!(error.diagnostics().len(), told, "{error}");
+    }
 }
 
 #[tokio::test]

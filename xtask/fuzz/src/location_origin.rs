@@ -67,7 +67,10 @@ fn printed(url: &Url, with_user: bool) {
     let shown: Url = RedactedUrl::from(url).as_str().parse().expect("a URL");
     assert_eq!(shown.password(), None);
     assert_eq!(shown.username(), if with_user { "REDACTED" } else { "" });
-    assert_eq!((shown.host(), shown.port(), shown.path()), (url.host(), url.port(), url.path()));
+    let place = |url: &Url| (url.host().map(|host| host.to_string()), url.port());
+    assert_eq!(place(&shown), place(url));
+    // Without a host, a path is opaque, and may end in spaces while a fragment follows.
+    assert_eq!(shown.path().trim_end(), url.path().trim_end());
     assert_eq!(shown.fragment(), None);
     let harmless = ["scope", "service", "mount", "from", "digest", "n", "last"];
     for (key, value) in shown.query_pairs() {
