@@ -249,12 +249,17 @@ pub(crate) async fn what_refers_to_a_manifest_is_listed(stand: &Stand) {
     }
     let memory = Arc::new(Memory::new());
     let subject = sample(&memory);
-    let fields = format!(
-        r#""artifactType":"application/x.a","annotations":{{"k":"v"}},"subject":{},"#,
-        stage::json(subject.descriptor())
-    );
-    let artifact = image_with(&memory, &[noise(5, 10)], &fields);
-    memory.add_manifest(artifact.clone(), None);
+    // Several, since they are written at the same time.
+    let artifact = |n: u64| {
+        let fields = format!(
+            r#""artifactType":"application/x.a","annotations":{{"k":"v{n}"}},"subject":{},"#,
+            stage::json(subject.descriptor())
+        );
+        let artifact = image_with(&memory, &[noise(n, 10)], &fields);
+        memory.add_manifest(artifact.clone(), None);
+        artifact
+    };
+    let artifacts: Vec<_> = (5..13).map(artifact).collect();
     let place = stand.place();
     let source: Arc<dyn Source> = memory;
     let mut options = CopyOptions::default();
@@ -262,16 +267,17 @@ pub(crate) async fn what_refers_to_a_manifest_is_listed(stand: &Stand) {
     copy(&source, &tag("v1").into(), &place.sink, Some(&tag("v1")), &options).await.unwrap();
     let there = place.source().await.unwrap();
     let subject: &Digest = subject.digest();
-    for (kind, count) in [(None, 1), (Some("application/x.a"), 1), (Some("application/x.b"), 0)] {
+    for (kind, count) in [(None, 8), (Some("application/x.a"), 8), (Some("application/x.b"), 0)] {
         let found = there.referrers_of(subject, kind).await.unwrap().unwrap();
         assert_eq!(found.len(), count, "{kind:?}");
         for found in found {
-            assert_eq!(found.digest, *artifact.digest());
+            let artifact = artifacts.iter().find(|one| *one.digest() == found.digest).unwrap();
             assert_eq!(found.artifact_type.as_deref(), Some("application/x.a"));
-            assert_eq!(found.annotations["k"], "v");
+            assert_eq!(found.annotations, *artifact.annotations());
         }
     }
-    assert_eq!(there.referrers_of(artifact.digest(), None).await.unwrap().unwrap(), []);
+    let none = there.referrers_of(artifacts[0].digest(), None).await.unwrap().unwrap();
+    assert_eq!(none, []);
 }
 
 pub(crate) async fn sha512_is_a_name_like_any_other(stand: &Stand) {
