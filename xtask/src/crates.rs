@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::run::{cargo, output};
 
 /// More crates than this are a decision, which is made by raising the number.
-const LIMIT: usize = 125;
+const LIMIT: usize = 110;
 
 /// Image types, command lines, metrics and log collectors are for those who use the transport to choose.
 const UNWANTED: [&str; 10] = [
