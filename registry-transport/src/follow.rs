@@ -270,7 +270,9 @@ pub(crate) fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
         | Kind::Connect
         | Kind::Proxy
         | Kind::Unprocessed
+        | Kind::Http1Required
         | Kind::NoAnswer => ErrorKind::Network,
+        Kind::Throttled => ErrorKind::RateLimited,
         Kind::Tls => ErrorKind::Tls,
         Kind::PrivateAddress => ErrorKind::Refused,
         Kind::Interrupted => ErrorKind::Interrupted,

@@ -95,7 +95,7 @@ impl Gate {
 
     /// Pays for a retry. False: this host has failed so often of late that there is nothing left to pay with.
     pub(crate) fn pay(&self, class: Class) -> bool {
-        let price = if class == Class::Throttled { THROTTLED } else { RETRY };
+        let price = if class.is_throttled() { THROTTLED } else { RETRY };
         self.with(|state| match state.account.checked_sub(price) {
             Some(left) => {
                 state.account = left;

@@ -26,6 +26,8 @@ pub(crate) enum Class {
     Ambiguous,
     /// The server asks for patience.
     Throttled,
+    /// The server asks for patience; the request may have been processed.
+    Overloaded,
     /// Worth one more try; the request may have been processed.
     Once,
     /// Worth one more try: the server did not want it in this way, and did not process it.
@@ -41,7 +43,12 @@ pub(crate) enum Class {
 impl Class {
     /// Whether the request may have been processed.
     pub(crate) fn is_doubtful(self) -> bool {
-        matches!(self, Self::Ambiguous | Self::NoAnswer | Self::Once)
+        matches!(self, Self::Ambiguous | Self::NoAnswer | Self::Once | Self::Overloaded)
+    }
+
+    /// Whether the server asks for patience.
+    pub(crate) fn is_throttled(self) -> bool {
+        matches!(self, Self::Throttled | Self::Overloaded)
     }
 }
 
@@ -86,6 +93,8 @@ pub(crate) fn class_of_transport(kind: HttpErrorKind) -> Class {
         Kind::Resolve | Kind::Connect => Class::Transient,
         Kind::ConnectionRefused => Class::Refused,
         Kind::Unprocessed => Class::Unprocessed,
+        Kind::Throttled => Class::Overloaded,
+        Kind::Http1Required => Class::Misplaced,
         Kind::NoAnswer | Kind::Interrupted => Class::NoAnswer,
         Kind::NoSuchHost
         | Kind::Tls
@@ -169,7 +178,7 @@ pub(crate) fn next(
     let wait = match (retry_after, class) {
         (Some(asked), _) => asked + asked.mul_f64(0.1).min(Duration::from_secs(5)).mul_f64(jitter),
         (None, Class::Refused) => policy.refused.mul_f64(0.2 + 0.8 * jitter),
-        (None, Class::Throttled) => {
+        (None, class) if class.is_throttled() => {
             backoff(policy.throttled_base, policy.throttled_cap, spent.retries, jitter)
         }
         (None, _) => backoff(policy.base, policy.cap, spent.retries, jitter),

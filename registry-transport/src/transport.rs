@@ -280,7 +280,7 @@ impl Inner {
         now: Instant,
         wait: Duration,
     ) {
-        if error.class() == Class::Throttled && session.is_home(error) {
+        if error.class().is_throttled() && session.is_home(error) {
             gate.close(now + wait);
         } else if !wait.is_zero() {
             self.clock.sleep(wait).await;

@@ -91,6 +91,8 @@ pub(crate) fn body_error(error: reqwest::Error) -> HttpError {
                 && tls_failure(cause).is_none()
         })
     });
+    let wrong =
+        wrong || causes(&error).any(|cause| h2_kind(cause) == Some(HttpErrorKind::Protocol));
     let kind = if wrong { HttpErrorKind::Protocol } else { HttpErrorKind::Interrupted };
     HttpError::new(kind).with_cause(root(error))
 }
@@ -170,15 +172,22 @@ fn tls_failure<'a>(_: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError 
 
 #[cfg(feature = "http2")]
 fn h2_kind(cause: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
+    use HttpErrorKind as Kind;
+    use h2::Reason;
     let error = cause.downcast_ref::<h2::Error>()?;
-    let unprocessed = error.is_remote()
-        && match error.reason() {
-            // RFC 9113, sections 6.8 and 8.7: such a stream was not acted on.
-            Some(h2::Reason::NO_ERROR) => error.is_go_away(),
-            Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
-            _ => false,
-        };
-    Some(if unprocessed { HttpErrorKind::Unprocessed } else { HttpErrorKind::NoAnswer })
+    let kind = match error.reason()? {
+        // The other side broke a rule, and was told so.
+        reason if error.is_library() && reason != Reason::NO_ERROR => Kind::Protocol,
+        _ if !error.is_remote() => Kind::NoAnswer,
+        // RFC 9113, sections 6.8 and 8.7: such a stream was not acted on.
+        Reason::NO_ERROR if error.is_go_away() => Kind::Unprocessed,
+        Reason::REFUSED_STREAM if error.is_reset() => Kind::Unprocessed,
+        // Section 7.
+        Reason::ENHANCE_YOUR_CALM => Kind::Throttled,
+        Reason::HTTP_1_1_REQUIRED => Kind::Http1Required,
+        _ => Kind::NoAnswer,
+    };
+    Some(kind)
 }
 
 #[cfg(not(feature = "http2"))]

@@ -32,6 +32,11 @@ pub enum HttpErrorKind {
     Proxy,
     /// The server cannot have processed it (a connection found dead, `GOAWAY`, `REFUSED_STREAM`). Retried, any method.
     Unprocessed,
+    /// The server wants fewer requests (`ENHANCE_YOUR_CALM`, RFC 9113, section 7). Retried slowly if the request may be replayed.
+    Throttled,
+    /// The server wants HTTP/1.1 (`HTTP_1_1_REQUIRED`, RFC 9113, section 7). Retried once, any method; the built-in service asks it
+    /// that way from then on.
+    Http1Required,
     /// The connection broke after the request went out and before an answer. Retried if the request may be replayed.
     NoAnswer,
     /// The answer broke off in its body. The caller resumes or starts again.
@@ -89,6 +94,8 @@ impl fmt::Display for HttpErrorKind {
             Self::PrivateAddress => "the host name leads to a private address",
             Self::Proxy => "the proxy refused",
             Self::Unprocessed => "the server closed the connection before it read the request",
+            Self::Throttled => "the server wants fewer requests",
+            Self::Http1Required => "the server wants HTTP/1.1",
             Self::NoAnswer => "the connection broke before an answer came",
             Self::Interrupted => "the answer broke off",
             Self::Protocol => "the answer is not HTTP",

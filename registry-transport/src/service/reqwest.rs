@@ -1,8 +1,8 @@
 //! The built-in service: reqwest, with everything switched off that this crate decides itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,6 +28,8 @@ pub(crate) struct Reqwest {
     environment: Matcher,
     tally: Arc<Tally>,
     clients: Mutex<HashMap<Way, Client>>,
+    /// Servers that said that only HTTP/1.1 will do.
+    http1: Mutex<HashSet<Origin>>,
 }
 
 /// One way to connect, with a pool of connections of its own.
@@ -63,18 +65,21 @@ impl Reqwest {
     ) -> Result<Self, Error> {
         servers.hosts().connections().try_for_each(tls::check)?;
         let environment = Matcher::from_system();
-        Ok(Self { deadline, servers, environment, tally, clients: Mutex::new(HashMap::new()) })
+        let (clients, http1) = Default::default();
+        Ok(Self { deadline, servers, environment, tally, clients, http1 })
     }
 
     fn client(&self, url: &Url, route: Route) -> Result<(Client, Via), Error> {
-        let connection = match Origin::of(url) {
-            Some(origin) => Arc::clone(&self.servers.of(&origin)?.connection),
+        let origin = Origin::of(url);
+        let connection = match &origin {
+            Some(origin) => Arc::clone(&self.servers.of(origin)?.connection),
             None => Arc::default(),
         };
         let via = self.via(url, &connection);
         let tls = url.scheme() == "https";
         // Without TLS there is no HTTP/2 to keep away from, and one pool serves better than two.
-        let bulk = route.bulk && tls && cfg!(feature = "http2");
+        let http1 = route.bulk || origin.is_some_and(|origin| self.http1().contains(&origin));
+        let bulk = http1 && tls && cfg!(feature = "http2");
         // A proxy resolves names itself, and may well be on a private network.
         let public_only = route.public_only && via == Via::Nobody;
         let way = Way { route: Route { bulk, public_only, ..route }, via, tls, connection };
@@ -85,6 +90,10 @@ impl Reqwest {
         let client = tls::build(&way.connection, tls, bulk, || self.builder(&way))?;
         clients.insert(way, client.clone());
         Ok((client, via))
+    }
+
+    fn http1(&self) -> MutexGuard<'_, HashSet<Origin>> {
+        self.http1.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A configured proxy is used whatever the host; the environment's never for this machine itself.
@@ -144,13 +153,20 @@ impl HttpService for Reqwest {
             .map_err(|error| HttpError::new(HttpErrorKind::Unsupported).with_cause(error))?;
         // The proxy answers a plain request itself; through a tunnel only the server does.
         let asks_proxy = via != Via::Nobody && url.scheme() == "http";
+        let origin = Origin::of(&url);
         let mut outgoing = reqwest::Request::new(method, url);
         *outgoing.headers_mut() = headers;
         if body.size() > 0 {
             *outgoing.body_mut() = Some(reqwest::Body::wrap(body));
         }
         let answer = client.execute(outgoing).await;
-        let mut answer = answer.map_err(|error| request_error(error, via != Via::Nobody))?;
+        let mut answer = answer.map_err(|error| {
+            let error = request_error(error, via != Via::Nobody);
+            if error.kind() == HttpErrorKind::Http1Required {
+                self.http1().extend(origin);
+            }
+            error
+        })?;
         let status = answer.status();
         if asks_proxy && status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(HttpError::new(HttpErrorKind::Proxy)

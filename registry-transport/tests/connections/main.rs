@@ -3,6 +3,8 @@
 #![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[cfg(feature = "http2")]
+mod http2;
 mod limits;
 mod mirrors;
 mod nginx;

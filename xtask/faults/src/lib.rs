@@ -4,6 +4,7 @@ mod background;
 pub mod catalogue;
 pub mod content;
 pub mod cuts;
+pub mod http2;
 pub mod layout;
 pub mod origin;
 pub mod peers;

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::background::Background;
+use crate::http2::{self, Act, Acts};
 
 /// Whoever signs certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -101,6 +102,8 @@ pub enum Handshake {
     Honest(Identity),
     /// With this certificate, and only with clients whose own was signed by this authority (PEM).
     ClientCertificate(Identity, String),
+    /// With this certificate, and then HTTP/2 of its own, request by request; who asks for HTTP/1.1 gets to the origin.
+    Http2(Identity, Vec<Act>),
     /// Never: it accepts the connection and says nothing.
     Stall,
     /// It only knows versions that nobody should use any more (the alert `protocol_version`, RFC 8446, section 6.2).
@@ -112,6 +115,7 @@ pub enum Handshake {
 pub struct Front {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
+    acts: Arc<Acts>,
     _running: Background,
 }
 
@@ -125,16 +129,24 @@ impl Front {
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
         let origin = origin.to_owned();
+        let acts = Arc::new(Acts::new(match &handshake {
+            Handshake::Http2(_, acts) => acts,
+            _ => &[],
+        }));
+        let play = Arc::clone(&acts);
         let running = Background::start("tls", async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::Relaxed);
-                let (acceptor, origin) = (acceptor.clone(), origin.clone());
+                let (acceptor, origin, play) =
+                    (acceptor.clone(), origin.clone(), Arc::clone(&play));
                 let old = matches!(handshake, Handshake::OldVersions);
-                tokio::spawn(async move { serve(stream, acceptor, old, &origin).await.ok() });
+                tokio::spawn(
+                    async move { serve(stream, acceptor, old, &origin, &play).await.ok() },
+                );
             }
         })?;
-        Ok(Self { address, accepted, _running: running })
+        Ok(Self { address, accepted, acts, _running: running })
     }
 
     /// The port on 127.0.0.1.
@@ -146,6 +158,11 @@ impl Front {
     pub fn connections(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
     }
+
+    /// How many requests came over HTTP/2.
+    pub fn http2_requests(&self) -> usize {
+        self.acts.requests()
+    }
 }
 
 async fn serve(
@@ -153,6 +170,7 @@ async fn serve(
     acceptor: Option<TlsAcceptor>,
     old: bool,
     origin: &str,
+    acts: &Acts,
 ) -> io::Result<()> {
     let Some(acceptor) = acceptor else {
         let mut hello = [0; 1024];
@@ -163,13 +181,16 @@ async fn serve(
         return Ok(());
     };
     let mut inside = acceptor.accept(stream).await?;
+    if inside.get_ref().1.alpn_protocol() == Some(b"h2") {
+        return http2::serve(inside, acts).await;
+    }
     let mut behind = TcpStream::connect(origin).await?;
     copy_bidirectional(&mut inside, &mut behind).await.map(drop)
 }
 
 fn acceptor(handshake: &Handshake) -> io::Result<Option<TlsAcceptor>> {
     let (identity, clients) = match handshake {
-        Handshake::Honest(identity) => (identity, None),
+        Handshake::Honest(identity) | Handshake::Http2(identity, _) => (identity, None),
         Handshake::ClientCertificate(identity, clients) => (identity, Some(clients)),
         Handshake::Stall | Handshake::OldVersions => return Ok(None),
     };
@@ -192,9 +213,12 @@ fn acceptor(handshake: &Handshake) -> io::Result<Option<TlsAcceptor>> {
     };
     let chain = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(io::Error::other)?;
-    let config = config
+    let mut config = config
         .with_single_cert(vec![chain.map_err(io::Error::other)?], key)
         .map_err(io::Error::other)?;
+    if matches!(handshake, Handshake::Http2(..)) {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 

@@ -54,7 +54,7 @@ fn table() -> String {
     text
 }
 
-const KINDS: [(HttpErrorKind, &str); 13] = [
+const KINDS: [(HttpErrorKind, &str); 15] = [
     (HttpErrorKind::NoSuchHost, "not sent: no such host"),
     (HttpErrorKind::Resolve, "not sent: the resolver failed"),
     (HttpErrorKind::ConnectionRefused, "not sent: refused"),
@@ -65,6 +65,8 @@ const KINDS: [(HttpErrorKind, &str); 13] = [
     (HttpErrorKind::Unsupported, "not sent: unsupported"),
     (HttpErrorKind::RequestBody, "our body failed"),
     (HttpErrorKind::Unprocessed, "not processed"),
+    (HttpErrorKind::Http1Required, "not over HTTP/2"),
+    (HttpErrorKind::Throttled, "reset: too many requests"),
     (HttpErrorKind::NoAnswer, "sent, and no answer"),
     (HttpErrorKind::Interrupted, "the answer broke off"),
     (HttpErrorKind::Protocol, "no HTTP"),
@@ -123,7 +125,7 @@ fn persistent(class: Class, replay: Replay) -> String {
     }
     match (spent.free, spent.retries, class) {
         (0, 0, _) => "stop".to_owned(),
-        (0, n, Class::Throttled) => format!("again {n}, slowly"),
+        (0, n, class) if class.is_throttled() => format!("again {n}, slowly"),
         (0, n, Class::Refused) => format!("again {n}, quickly"),
         (0, n, _) => format!("again {n}"),
         (_, 0, _) => "at once".to_owned(),
