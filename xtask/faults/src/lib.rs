@@ -13,3 +13,4 @@ pub mod registry;
 pub mod sample;
 pub mod scenario;
 pub mod tls;
+pub mod upload_cuts;

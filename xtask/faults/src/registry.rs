@@ -87,6 +87,11 @@ impl Registry {
         self.repositories.get(name)
     }
 
+    /// How many upload sessions are open.
+    pub fn open_uploads(&self) -> usize {
+        self.uploads.len()
+    }
+
     /// Answers one request.
     pub fn answer(&mut self, request: &Request) -> Answer {
         if request.path() == "/token" {

@@ -3,6 +3,7 @@
 mod cut;
 mod library;
 mod programs;
+mod upload_cut;
 
 use anyhow::Result;
 use registry_faults::catalogue;
@@ -17,6 +18,7 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
         if name == "library" {
             play(arguments, report, "registry-remote", &library::Library).await?;
             cut::run(arguments, report).await?;
+            upload_cut::run(arguments, report).await?;
         } else {
             let program = programs::Program::find(name)?;
             play(arguments, report, name, &program).await?;

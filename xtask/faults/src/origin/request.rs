@@ -161,15 +161,16 @@ impl Reader {
     ) -> io::Result<bool> {
         let mut left = length;
         while left > 0 {
+            if body.room() == 0 {
+                return Ok(false);
+            }
             if self.buffer.is_empty() && stream.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(false);
             }
-            let take = self.buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let taken = self.buffer.split_to(take);
-            left -= take as u64;
-            if !body.take(&taken) {
-                return Ok(false);
-            }
+            let most = usize::try_from(left.min(body.room())).unwrap_or(usize::MAX);
+            let taken = self.buffer.split_to(self.buffer.len().min(most));
+            left -= taken.len() as u64;
+            body.take(&taken);
         }
         Ok(true)
     }
@@ -220,13 +221,16 @@ struct Collected {
 }
 
 impl Collected {
-    /// Whether more is wanted.
-    fn take(&mut self, bytes: &[u8]) -> bool {
+    /// How many more bytes are wanted.
+    fn room(&self) -> u64 {
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.length))
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         if (self.kept.len() as u64) < BODY_LIMIT {
             self.kept.extend_from_slice(bytes);
         }
-        self.limit.is_none_or(|limit| self.length < limit)
     }
 }
 

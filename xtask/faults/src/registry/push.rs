@@ -65,6 +65,8 @@ impl Registry {
         let Some(mut bytes) = self.uploads.remove(session) else { return unknown_upload() };
         bytes.extend_from_slice(&request.body);
         if !request.body_complete {
+            // What arrived is kept: the session can be resumed.
+            self.uploads.insert(session.to_owned(), bytes);
             return error(400, "SIZE_INVALID", "the body ended early");
         }
         self.store(name, &digest, bytes.into())
