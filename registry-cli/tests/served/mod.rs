@@ -4,9 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::LazyLock,
 };
+
+/// The home of the programs that this test binary starts. What an earlier run left is gone.
+static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
+    let _ = fs::remove_dir_all(&home);
+    home
+});
 
 /// `registry serve` on a free port, until it is dropped.
 pub(crate) struct Served {
@@ -56,8 +66,7 @@ pub(crate) fn registry(words: &[&str]) -> Command {
 /// A program that sees neither this user's configuration nor a proxy.
 pub(crate) fn alone(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
-    let nowhere = std::env::temp_dir().join("registry-no-home");
-    command.env("HOME", &nowhere).env("DOCKER_CONFIG", &nowhere).env("XDG_RUNTIME_DIR", &nowhere);
+    command.env("HOME", &*HOME).env("DOCKER_CONFIG", &*HOME).env("XDG_RUNTIME_DIR", &*HOME);
     for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
     }

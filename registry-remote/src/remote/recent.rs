@@ -118,10 +118,11 @@ impl Remote {
         }
     }
 
-    /// Remembers what an answer says that a name names.
+    /// Remembers what the registry says that a name names; a mirror may lag behind it.
     pub(super) fn note(&self, name: &Identifier, sent: &Result<Response, TransportError>) {
         let recent = &self.client.state().recent;
         match sent {
+            Ok(response) if response.is_from_mirror() => {}
             Ok(response) => {
                 if let Some(named) = announced(response) {
                     recent.saw(&self.repository, name, Some(&named));

@@ -22,9 +22,10 @@ use crate::clock::Clock;
 /// Tokens and challenges in a file, shared by the processes of one user.
 ///
 /// The file has mode 0600 and is replaced as a whole, under a lock. A token is found under an HMAC-SHA-256, with a random
-/// salt of the file, of its realm, service and credential; no credential is in it. It lives no longer than `expires_in`
-/// after it was received, by the clock on the wall; when that clock went back, everything in the file is discarded. At most
-/// 256 tokens of at most 8 KiB are kept. A file that cannot be read, or that others can read, is discarded with a warning
+/// salt of the file, of its realm, service and credential; no credential is in it. It is shown until `expires_in` after it
+/// was received has passed by the clock on the wall. A file that was written later than that clock shows is discarded; a
+/// clock that was set back and has caught up since goes unnoticed, and then a registry refuses the token, which costs a
+/// request. At most 256 tokens of at most 8 KiB are kept. A file that cannot be read, or that others can read, is discarded with a warning
 /// in the log; nothing that goes wrong here is an error of a request.
 ///
 /// ```
