@@ -51,7 +51,7 @@ pub(crate) struct Along {
     #[arg(long, short)]
     no_clobber: bool,
 
-    /// Copy layers too that their registry declares as not for redistribution
+    /// Copy layers too that their registry declares as not for redistribution, from the URLs they name if it lacks them
     #[arg(long)]
     nondistributable: bool,
 

@@ -50,6 +50,12 @@ pub trait Source: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same place, which reads what it lacks from the `urls` of descriptors; `None` where it
+    /// does no such thing.
+    fn with_foreign_layers(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
+
     /// The repository, if this is one: a registry can mount its blobs instead of taking them.
     fn repository(&self) -> Option<&Repository> {
         None

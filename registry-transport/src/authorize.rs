@@ -30,7 +30,7 @@ pub(crate) async fn authorize(session: &mut Session<'_>) -> Result<Response, Err
         }
         let response = attempt(session).await?;
         let refused = response.status() == StatusCode::UNAUTHORIZED && !wanted;
-        if !response.is_from_home() {
+        if session.request.bare || !response.is_from_home() {
             return if refused {
                 Err(from_elsewhere(session, response).await)
             } else {
@@ -71,6 +71,7 @@ pub(crate) async fn attempt(session: &Session<'_>) -> Result<Response, Error> {
         hops: HOPS,
         route: Route { bulk: request.bulk, fresh: session.fresh, ..Route::default() },
         limited: true,
+        bare: request.bare,
         secret_body: false,
         keep_redirects: request.expect.iter().any(redirect),
     };
@@ -91,10 +92,12 @@ async fn unauthorized(session: &Session<'_>, response: Response) -> Error {
     })
 }
 
-/// A 401 of a server that a registry redirected to: our secrets are not for it.
+/// A 401 of a server that a registry redirected to, or that content named: our secrets are not for it.
 async fn from_elsewhere(session: &Session<'_>, response: Response) -> Error {
-    response
-        .into_error(session.inner.clock.time_of_day())
-        .await
-        .with_hint("the registry redirected to another server, which wants a login of its own")
+    let hint = if session.request.bare {
+        "this URL is asked without a login, and its server wants one"
+    } else {
+        "the registry redirected to another server, which wants a login of its own"
+    };
+    response.into_error(session.inner.clock.time_of_day()).await.with_hint(hint)
 }

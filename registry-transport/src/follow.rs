@@ -30,6 +30,7 @@ pub(crate) const HOPS: usize = 10;
 
 /// One request, ready to go out: its headers hold the secrets that belong to its home.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: Url,
@@ -43,6 +44,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) route: Route,
     /// It waits for its turn at a server with a limit. What a running transfer waits for must not.
     pub(crate) limited: bool,
+    /// Nothing secret goes along, not even to the home.
+    pub(crate) bare: bool,
     /// The body is a secret and goes to the home only.
     pub(crate) secret_body: bool,
     /// A redirect is the answer that the caller wants.
@@ -58,7 +61,7 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
     let method = outgoing.method;
     let mut url = outgoing.url.clone();
     // Once away from home, nothing secret is sent any more: not even when a redirect leads back.
-    let mut at_home = true;
+    let mut at_home = !outgoing.bare;
     let mut hops = 0;
     loop {
         let home = inner.home_for(&mut outgoing.home, &url).await;

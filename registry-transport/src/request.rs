@@ -32,6 +32,8 @@ pub struct Request {
     pub(crate) bulk: bool,
     /// Mirrors are not asked.
     pub(crate) upstream: bool,
+    /// Nothing secret goes along, not even to the home origin.
+    pub(crate) bare: bool,
     /// The first header that could not be built; reported when the request is sent.
     pub(crate) invalid: Option<String>,
 }
@@ -90,6 +92,7 @@ impl Request {
             budget: None,
             bulk: false,
             upstream: false,
+            bare: false,
             invalid: None,
         }
     }
@@ -189,6 +192,23 @@ impl Request {
     #[must_use]
     pub fn upstream(mut self) -> Self {
         self.upstream = true;
+        self
+    }
+
+    /// Carries no secret, not even to the registry itself, and a 401 is an error that is not answered: for a URL that content
+    /// names, such as the `urls` of a layer, since whoever wrote the content may not act in the caller's name.
+    ///
+    /// ```
+    /// use registry_transport::{Method, Request};
+    ///
+    /// let registry: registry_name::Registry = "registry.example".parse()?;
+    /// let elsewhere = "https://store.example/layer".parse()?;
+    /// let layer = Request::new(Method::GET, &registry, "/").to(elsewhere).without_secrets();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.bare = true;
         self
     }
 

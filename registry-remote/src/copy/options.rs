@@ -30,7 +30,9 @@ pub struct CopyOptions {
     pub platforms: Vec<Platform>,
     /// How many blobs, or manifests, move at a time; at least one.
     pub jobs: usize,
-    /// Whether layers travel that their registry declares as not for redistribution.
+    /// Whether layers travel that their registry declares as not for redistribution. What the
+    /// source's registry lacks is read from the URLs that its descriptor names; see
+    /// [`Remote::with_foreign_layers`](crate::Remote::with_foreign_layers).
     pub nondistributable: bool,
     /// Which manifests go along because they refer to what is copied, through their `subject`.
     pub referrers: Option<Referring>,

@@ -36,7 +36,8 @@ impl Plan {
         if self.is_empty() {
             return Ok(report);
         }
-        let source = Watched::new(source, options);
+        let foreign = options.nondistributable.then(|| source.with_foreign_layers()).flatten();
+        let source = Watched::new(foreign.as_ref().unwrap_or(source), options);
         sink.begin(&self).await?;
         self.put_blobs(&source, sink, options, &mut report).await?;
         self.put_manifests(&source, sink, options, &mut report).await?;

@@ -9,7 +9,7 @@ use http::{
     Method,
     header::{CONTENT_RANGE, CONTENT_TYPE},
 };
-use registry_transport::{Budget, Error as TransportError, Request, Response};
+use registry_transport::{Budget, Error as TransportError, Request, Response, Url};
 
 use super::{
     Remote,
@@ -31,6 +31,8 @@ const LISTEN: Duration = Duration::from_secs(2);
 pub struct Blob {
     remote: Remote,
     descriptor: Descriptor,
+    /// Where it is asked for, if not of the registry.
+    url: Option<Url>,
     progress: Progress,
     budget: Budget,
     response: Option<Response>,
@@ -44,13 +46,13 @@ impl Blob {
     /// Asks for the bytes from `offset` on, and returns when the answer has begun.
     pub(super) async fn open(
         remote: Remote,
-        descriptor: Descriptor,
+        descriptor: &Descriptor,
         offset: u64,
+        url: Option<Url>,
         budget: Budget,
     ) -> Result<Self, Error> {
-        let progress = Progress::new(descriptor.size, offset..descriptor.size);
-        let (response, skip, whole, part) = (None, 0, false, false);
-        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole, part };
+        let mut blob = Self::new(remote, descriptor, offset..descriptor.size, budget);
+        blob.url = url;
         if offset == 0 || !blob.progress.is_complete() {
             blob.connect().await?;
         }
@@ -60,14 +62,27 @@ impl Blob {
     /// Asks for exactly these bytes; `None` where the registry answers with anything else.
     pub(super) async fn open_part(
         remote: Remote,
-        descriptor: Descriptor,
+        descriptor: &Descriptor,
         range: Range<u64>,
         budget: Budget,
     ) -> Result<Option<Self>, Error> {
-        let progress = Progress::new(descriptor.size, range);
-        let (response, skip, whole, part) = (None, 0, false, true);
-        let mut blob = Self { remote, descriptor, progress, budget, response, skip, whole, part };
+        let mut blob = Self::new(remote, descriptor, range, budget);
+        blob.part = true;
         Ok(blob.connect().await?.then_some(blob))
+    }
+
+    fn new(remote: Remote, descriptor: &Descriptor, range: Range<u64>, budget: Budget) -> Self {
+        Self {
+            remote,
+            descriptor: descriptor.clone(),
+            url: None,
+            progress: Progress::new(descriptor.size, range),
+            budget,
+            response: None,
+            skip: 0,
+            whole: false,
+            part: false,
+        }
     }
 
     /// The next bytes; `None` after the last.
@@ -204,6 +219,10 @@ impl Blob {
             .request(Method::GET, &route, self.remote.pull())
             .budget(&self.budget)
             .expect(&[200, 206, 416]);
+        let request = match &self.url {
+            Some(url) => request.to(url.clone()).without_secrets(),
+            None => request,
+        };
         let shared = self.descriptor.size <= limits::SHARED_UP_TO;
         let request = if shared { request } else { request.bulk() };
         let (from, end) = (self.progress.position(), self.progress.end());

@@ -3,6 +3,7 @@
 mod delete;
 mod download;
 mod fetch;
+mod foreign;
 mod page;
 mod publish;
 mod recent;
@@ -43,12 +44,15 @@ pub struct Remote {
     events: Listener,
     /// Past the registry's mirrors.
     upstream: bool,
+    /// What the registry lacks is read from the URLs of its descriptor.
+    foreign: bool,
 }
 
 impl Remote {
     pub(crate) fn new(client: Client, repository: Repository) -> Self {
         let registry = repository.registry();
-        Self { client, repository, registry, events: Listener::default(), upstream: false }
+        let (events, upstream, foreign) = (Listener::default(), false, false);
+        Self { client, repository, registry, events, upstream, foreign }
     }
 
     /// The repository that this is.
@@ -138,24 +142,31 @@ impl Source for Remote {
             return Ok(Box::pin(stream::iter([Ok(rest)])));
         }
         let budget = Budget::for_blob(descriptor.size);
-        let blob = Blob::open(self.clone(), descriptor.clone(), offset, budget).await?;
+        let blob = self.open(descriptor, offset, budget).await?;
         Ok(Box::pin(blob.into_stream()))
     }
 
     fn parts(&self, descriptor: &Descriptor) -> Option<Parts> {
+        if self.foreign && !descriptor.urls.is_empty() {
+            return None;
+        }
         let (remote, blob) = (self.clone(), descriptor.clone());
         let budget = Budget::for_blob(blob.size);
         let parts = Parts::new(move |part| {
             let (remote, blob, budget) = (remote.clone(), blob.clone(), budget.clone());
             Box::pin(async move {
                 let blob = match part {
-                    Part::From(offset) => Some(Blob::open(remote, blob, offset, budget).await?),
-                    Part::Range(range) => Blob::open_part(remote, blob, range, budget).await?,
+                    Part::From(offset) => Some(remote.open(&blob, offset, budget).await?),
+                    Part::Range(range) => Blob::open_part(remote, &blob, range, budget).await?,
                 };
                 Ok(blob.map(|blob| -> ByteStream { Box::pin(blob.into_stream()) }))
             })
         });
         Some(parts.sharing(self.client.extra_connections()))
+    }
+
+    fn with_foreign_layers(&self) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(Self::with_foreign_layers(self)))
     }
 
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {

@@ -242,7 +242,7 @@ impl<'a> Session<'a> {
 
     /// Whether secrets may go where the request goes.
     pub(crate) fn is_at_home(&self) -> bool {
-        Origin::of(&self.url).as_ref() == Some(&self.home.origin)
+        !self.request.bare && Origin::of(&self.url).as_ref() == Some(&self.home.origin)
     }
 
     /// Whether the request may be sent once more.

@@ -192,6 +192,7 @@ async fn send(
         route: Route::default(),
         limited: false,
         // A secret is in the body; Basic is in a header, which stays behind.
+        bare: false,
         secret_body: method == Method::POST,
         keep_redirects: false,
     };

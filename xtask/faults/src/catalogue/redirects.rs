@@ -1,9 +1,10 @@
 //! Redirects, and what may travel along.
 
 use super::{basic, bearer, last_layer, stocked};
+use crate::content::{Blob, Image, noise};
 use crate::origin::{Reply, Script, on};
-use crate::registry::Access;
-use crate::scenario::{Action, Class, Expect, Scenario};
+use crate::registry::{Access, Registry};
+use crate::scenario::{Action, Class, Expect, REPOSITORY, Scenario, TAG};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -12,6 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         challenge_at_target(),
         loop_to_itself(),
         post_becomes_get(),
+        foreign_layer(),
     ]
 }
 
@@ -67,4 +69,21 @@ fn post_becomes_get() -> Scenario {
         .asked_to(Action::Push)
         .expecting(Expect::Failure(&[]))
         .requests("A", "GET", "*/uploads/elsewhere", 0..=0)
+}
+
+/// A manifest cannot name the port of an origin that is yet to start, so that this is the part about the default.
+fn foreign_layer() -> Scenario {
+    let media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    let foreign = Blob::new(media_type, noise(7, 1000));
+    let image = Image::small().with_manifest(|manifest| {
+        let mut descriptor = foreign.descriptor();
+        descriptor["urls"] = ["http://127.0.0.1:1/layer"].as_slice().into();
+        if let Some(layers) = manifest["layers"].as_array_mut() {
+            layers.push(descriptor);
+        }
+    });
+    let title = "A layer is not for redistribution, and the manifest names a URL for it";
+    Scenario::new(&["R13"], "foreign-layer", title)
+        .at("A", Script::registry(Registry::new().with_image(REPOSITORY, TAG, &image)))
+        .with_image(image)
 }
