@@ -74,7 +74,14 @@ async fn a_layer_is_the_same_from_bytes_a_file_a_stream_and_a_reader() {
             let source: Arc<dyn Source> = Arc::new(composed.clone());
             let image = Image::open(&source, &composed.identifier(), None).await.unwrap();
             assert_eq!(image.diff_ids().await.unwrap(), [sha256(&content)]);
-            assert_eq!(read(&image.layers().await.unwrap()[0]).await, content);
+            let layers = image.layers().await.unwrap();
+            assert_eq!(read(&layers[0]).await, content);
+            if compression == Compression::Gzip {
+                let mut packed = layers[0].compressed().await.unwrap();
+                let head = packed.next().await.unwrap().unwrap();
+                // No time, no name, and of an unknown system (RFC 1952, section 2.3.1).
+                assert_eq!((&head[3..8], head[9]), (&[0; 5][..], 255));
+            }
         }
         digests.dedup();
         assert_eq!(digests.len(), 1, "{compression:?}");

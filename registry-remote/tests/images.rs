@@ -169,6 +169,10 @@ async fn what_is_got_is_bytes_first_and_an_image_or_an_index_when_it_is_asked() 
     let wanted = "linux/aarch64".parse().unwrap();
     assert_eq!(got.image(Some(&wanted)).await.unwrap().digest(), arm.digest());
     assert_eq!(got.index().unwrap().entries().len(), 2);
+    let client = Client::builder().platform(wanted).build().unwrap();
+    let other = stage::remote(&client, &stage.running.host(), "app");
+    let got = other.get(&Identifier::Tag(tag("both"))).await.unwrap();
+    assert_eq!(got.image(None).await.unwrap().digest(), arm.digest(), "what this client prefers");
 
     let image = remote.get(&Identifier::Digest(arm.digest().clone())).await.unwrap();
     // Taken as it is, although the default is another platform; refused where it is asked for.

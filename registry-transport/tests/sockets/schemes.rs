@@ -198,6 +198,12 @@ async fn a_password_is_exchanged_for_an_identity_token() {
         (stale.token, stale.access_token) = (None, None);
         let transport = world.transport.from_token(&registry, ping.challenge().unwrap(), &stale);
         transport.send(world.get(TAGS)).await.unwrap();
+        if refusal.is_none() {
+            let log = world.log("A");
+            let form = log.requests("POST", "/token").last().unwrap();
+            let form = String::from_utf8_lossy(&form.request.body).into_owned();
+            assert!(form.contains("refresh_token=canary-token-of-identity"), "{form}");
+        }
     }
 }
 
