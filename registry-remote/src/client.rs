@@ -13,11 +13,37 @@ use crate::{
     CopyOptions, Error, Platform, Remote,
     learnt::{Learnt, Lessons},
     limits::EXTRA_CONNECTIONS,
-    remote::{OpenUploads, Recent, Repositories},
+    remote::{OpenUploads, Places, Recent, Repositories},
 };
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and
 /// what was learnt about each registry.
+///
+/// It remembers where it has brought a blob, too: what several repositories of one registry need
+/// is uploaded to one of them, and mounted by the others, even where all are written at the same
+/// time.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use registry_name::{Repository, Tag};
+/// # use registry_remote::{Client, Error, Sink, Source, copy};
+/// # async fn example(images: Arc<dyn Source>) -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::anonymous()?;
+/// let v1: Tag = "v1".parse()?;
+/// let (from, options) = (v1.clone().into(), client.copy_options());
+/// let writes = ["registry.example/team/app", "registry.example/mirror/app"].map(|name| {
+///     let (client, images, from, v1, options) = (&client, &images, &from, &v1, &options);
+///     async move {
+///         let repository: Repository = name.parse().expect("a repository's name");
+///         let sink: Arc<dyn Sink> = Arc::new(client.remote(&repository));
+///         copy(images, from, &sink, Some(v1), options).await
+///     }
+/// });
+/// for report in futures_util::future::try_join_all(writes).await? {
+///     println!("{} blobs uploaded, {} mounted", report.written, report.mounted);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
@@ -39,6 +65,7 @@ struct Settings {
 pub(crate) struct State {
     pub(crate) lessons: Lessons,
     pub(crate) uploads: OpenUploads,
+    pub(crate) places: Places,
     pub(crate) recent: Recent,
     /// Held while a list of referrers is changed.
     pub(crate) list_turn: tokio::sync::Mutex<()>,

@@ -4,13 +4,14 @@
 
 mod stage;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use futures_util::{future::join_all, stream};
+use registry_authn::Credential;
 use registry_faults::{
     origin::{self, End, Reply, Script, on},
     peers::{Kind, Server},
-    registry::Registry as Scripted,
+    registry::{Access, Registry as Scripted},
 };
 use registry_name::{Algorithm, Identifier};
 use registry_remote::{
@@ -190,6 +191,81 @@ async fn several_tags_travel_in_one_request_where_that_is_offered() {
         app.put_raw(text, Some(media_type::OCI_INDEX), &tags[..2]).await.unwrap();
     }
     assert_eq!(scripted.log().count("PUT", "*"), 3 + 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_references_in_many_repositories_upload_every_blob_once() {
+    let stage = Stage::start().await;
+    let memory = Arc::new(Memory::new());
+    // Some travel in the request that begins their upload, some do not.
+    let layers: Vec<_> = (0..6).map(|n| noise(n as u64, 100 + 40_000 * n)).collect();
+    let one = image(&memory, &layers, Some("one"));
+    image(&memory, &layers[2..], Some("two"));
+    let blobs: HashSet<_> = ["one", "two"].map(tag).map(|tag| memory.tags()[&tag].clone()).into();
+    assert_eq!(blobs.len(), 2);
+    let source = TestSource(memory);
+    let options = stage.client.copy_options();
+    let repositories: Vec<_> = (0..5).map(|n| stage.remote(&format!("team/app-{n}"))).collect();
+    let writes = repositories.iter().flat_map(|remote| {
+        ["one", "two"].map(|name| stage::transfer(&source, remote, name, &options))
+    });
+    let (reports, requests) = stage.requests(join_all(writes)).await;
+    let reports: Vec<_> = reports.into_iter().map(Result::unwrap).collect();
+    // Six layers and two configurations.
+    let sum =
+        |count: fn(&registry_remote::Report) -> usize| reports.iter().map(count).sum::<usize>();
+    assert_eq!(sum(|report| report.written), 8, "{requests:#?}");
+    assert_eq!(sum(|report| report.written + report.mounted + report.present), 5 * (7 + 5));
+    let puts = |path: &str| {
+        let is_put = |line: &&String| line.starts_with("PUT") && line.contains(path);
+        requests.iter().filter(is_put).count()
+    };
+    let whole = requests.iter().filter(|line| line.contains("uploads/?digest=")).count();
+    assert_eq!((puts("/blobs/uploads/") + whole, puts("/manifests/")), (8, 10), "{requests:#?}");
+    for remote in &repositories {
+        for layer in one.children() {
+            assert!(remote.has_blob(layer).await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_not_mounted_from_where_it_was() {
+    let stage = Stage::start().await;
+    let memory = Arc::new(Memory::new());
+    let blob = memory.add_blob("x", noise(1, 100));
+    let source: Arc<dyn Source> = memory;
+    let (a, b) = (stage.remote("a"), stage.remote("b"));
+    assert_eq!(a.put_blob(&blob, &source).await.unwrap(), Stored::Written);
+    a.delete_blob(&blob.digest).await.unwrap();
+    let (stored, requests) = stage.requests(b.put_blob(&blob, &source)).await;
+    assert_eq!((stored.unwrap(), requests.len()), (Stored::Written, 1), "{requests:?}");
+}
+
+/// A20: the token service gives no token for both repositories at once.
+#[tokio::test]
+async fn a20_a_mount_that_no_token_allows_is_asked_for_without_its_source_or_becomes_an_upload() {
+    let both = "/token?*scope=*scope=*";
+    let refused = on("POST", "/v2/b/blobs/uploads/?mount=*").always(Reply::new(405));
+    // The registry looks for the blob by itself, or it does not.
+    for (rule, expected) in [(None, Stored::Mounted), (Some(refused), Stored::Written)] {
+        let access = Access::bearer("http://{A}/token", "robot", "secret");
+        let script = Script::registry(Scripted::new().with_access(access))
+            .rule(on("GET", both).always(Reply::new(403)));
+        let stage = origin::Stage::single(rule.into_iter().fold(script, Script::rule)).unwrap();
+        let memory = Arc::new(Memory::new());
+        let blob = memory.add_blob("x", noise(1, 100_000));
+        let source: Arc<dyn Source> = memory;
+        let credential = Credential::basic("robot", "secret");
+        let client =
+            Client::builder().credential(stage.host().parse().unwrap(), credential).build();
+        let client = client.unwrap();
+        let (a, b) = (remote(&client, stage.host(), "a"), remote(&client, stage.host(), "b"));
+        assert_eq!(a.put_blob(&blob, &source).await.unwrap(), Stored::Written);
+        let from: Arc<dyn Source> = Arc::new(a);
+        assert_eq!(b.put_blob(&blob, &from).await.unwrap(), expected);
+        assert_eq!(stage.log().seen.iter().filter(|seen| seen.status == 403).count(), 1);
+    }
 }
 
 #[derive(Clone, Debug)]

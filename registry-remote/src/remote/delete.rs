@@ -1,6 +1,9 @@
 //! Deleting: a manifest, one tag of it, or a blob
 //! ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
 //! "Deleting manifests", "Deleting tags").
+//!
+//! Deletes are idempotent: one whose answer was lost is sent again, and that nothing is there then
+//! is success. That nothing was there in the first place is an error.
 
 use futures_util::stream::{self, StreamExt as _};
 use http::Method;
@@ -75,12 +78,14 @@ impl Remote {
     }
 
     /// Deletes a blob of this repository, whether or not a manifest needs it. Few registries allow
-    /// it, and those that collect garbage do it by themselves.
+    /// it, and those that collect garbage do it by themselves. A delete whose answer was lost is
+    /// sent again, and succeeds where the blob is gone by then.
     ///
     /// # Errors
     ///
     /// What the registry said.
     pub async fn delete_blob(&self, digest: &Digest) -> Result<(), Error> {
+        self.client.state().places.forget(&self.registry, digest).await;
         self.delete_at(&format!("blobs/{digest}"))
             .await
             .map_err(Error::registry(|| format!("delete blob {digest} of {}", self.repository)))

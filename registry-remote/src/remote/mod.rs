@@ -26,7 +26,10 @@ pub use self::{
     referrers::Referrers,
     tags::{Repositories, Tags},
 };
-pub(crate) use self::{recent::Recent, upload::OpenUploads};
+pub(crate) use self::{
+    recent::Recent,
+    upload::{OpenUploads, Places},
+};
 use crate::{
     ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink, Source,
     Stored, copy::Listener,

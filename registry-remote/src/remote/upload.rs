@@ -7,6 +7,7 @@
 //! process.
 
 mod content;
+mod places;
 mod progress;
 mod requests;
 mod send;
@@ -19,12 +20,13 @@ use bytes::Bytes;
 use registry_name::Repository;
 use registry_transport::Error as TransportError;
 
-pub(crate) use self::session::OpenUploads;
 use self::{
     content::Blob,
+    places::Known,
     requests::{Begun, post_mount, post_plain, post_whole},
     send::{Filled, Sending},
 };
+pub(crate) use self::{places::Places, session::OpenUploads};
 pub(super) use self::{requests::is_there, session::Session};
 use super::Remote;
 use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob};
@@ -34,18 +36,32 @@ const SINGLE_POST: u64 = 64 << 10;
 /// Upload sessions of one blob, at most.
 const MAX_SESSIONS: u32 = 3;
 
-/// Makes a blob available in `remote`.
+/// Makes a blob available in `remote`. One that this client has brought to the same registry, or
+/// is just bringing there, is mounted.
 pub(super) async fn put_blob(
     remote: &Remote,
     descriptor: &Descriptor,
     source: &Arc<dyn Source>,
 ) -> Result<Stored, Error> {
-    let upload = Upload { remote, descriptor, source };
+    let mut upload = Upload { remote, descriptor, source, known: None };
+    let mut first = None;
+    // A source in the same registry can be mounted from, whatever others do.
+    if upload.mountable().is_none() {
+        let places = &remote.client.state().places;
+        match places.find(&remote.registry, &descriptor.digest).await {
+            Known::In(repository) => upload.known = Some(repository),
+            Known::Nowhere(turn) => first = Some(turn),
+        }
+    }
     let begin = match upload.small().await? {
         Some(bytes) => Begin::With(bytes),
         None => Begin::Asking,
     };
-    upload.run(begin).await
+    let stored = upload.run(begin).await?;
+    if let Some(mut place) = first {
+        *place = Some(remote.repository.clone());
+    }
+    Ok(stored)
 }
 
 /// Sends the blobs of a manifest again that the registry does not have after all; where it claims
@@ -58,7 +74,8 @@ pub(super) async fn repair(
     let blobs = manifest.children().filter(|child| {
         !child.is_manifest() && !media_type::is_nondistributable(&child.media_type)
     });
-    let uploads: Vec<_> = blobs.map(|descriptor| Upload { remote, descriptor, source }).collect();
+    let uploads: Vec<_> =
+        blobs.map(|descriptor| Upload { remote, descriptor, source, known: None }).collect();
     let mut missing = Vec::new();
     for upload in &uploads {
         let Descriptor { digest, size, .. } = upload.descriptor;
@@ -71,6 +88,7 @@ pub(super) async fn repair(
     }
     for upload in missing {
         tracing::info!(blob = %upload.descriptor.digest, "the registry misses it; sending it again");
+        remote.client.state().places.forget(&remote.registry, &upload.descriptor.digest).await;
         upload.run(Begin::Plain).await?;
     }
     Ok(())
@@ -81,6 +99,8 @@ struct Upload<'a> {
     remote: &'a Remote,
     descriptor: &'a Descriptor,
     source: &'a Arc<dyn Source>,
+    /// A repository of the same registry that this client knows to have it.
+    known: Option<Repository>,
 }
 
 /// How an upload is begun.
@@ -126,7 +146,8 @@ impl Upload<'_> {
     /// cannot mount it.
     async fn small(&self) -> Result<Option<Bytes>, Error> {
         let learnt = self.remote.client.learnt(&self.remote.registry);
-        let refused = learnt.single_post == Some(false) || self.mountable().is_some();
+        let refused =
+            learnt.single_post == Some(false) || self.known.is_some() || self.mountable().is_some();
         if refused || self.descriptor.size > SINGLE_POST {
             return Ok(None);
         }
@@ -225,10 +246,12 @@ impl Upload<'_> {
 
     /// Where the registry could take the blob from.
     fn mountable(&self) -> Option<&Repository> {
-        let from = self.source.repository()?;
-        let elsewhere = from.registry_str() == self.remote.repository.registry_str()
-            && *from != self.remote.repository;
-        elsewhere.then_some(from)
+        let from = self.source.repository().into_iter().chain(&self.known);
+        let mut elsewhere = from.filter(|from| {
+            from.registry_str() == self.remote.repository.registry_str()
+                && **from != self.remote.repository
+        });
+        elsewhere.next()
     }
 
     fn learn(&self, lesson: impl FnOnce(&mut crate::learnt::Learnt)) {
