@@ -1,4 +1,4 @@
-//! The catalogue's scenarios about content, played against this library with the very client that
+//! The catalogue's scenarios about content and connections, played against this library with the very client that
 //! `cargo xtask conformance client` has for it. That command plays the others too, and has other
 //! programs play them.
 
@@ -52,4 +52,9 @@ async fn uploads_and_their_tags_end_as_the_catalogue_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_and_graphs_end_as_the_catalogue_says() {
     play(&['L', 'G'], 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_end_as_the_catalogue_says() {
+    play(&['H', 'T'], 34).await;
 }

@@ -85,7 +85,7 @@ pub struct Route {
     pub bulk: bool,
     /// A server chose this URL: a name that resolves to a private address must not be connected to.
     pub public_only: bool,
-    /// A connection of its own: the server said that the one before was the wrong one (421).
+    /// A connection of its own: the one before was the wrong one (421), or gave no answer in time.
     pub fresh: bool,
 }
 

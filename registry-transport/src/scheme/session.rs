@@ -197,9 +197,11 @@ impl<'a> Session<'a> {
         Session::new(self.inner, request, self.url.clone(), self.home.clone())
     }
 
-    /// A misdirected request (421) goes again over a connection of its own (RFC 9110, section 15.5.20).
+    /// A misdirected request (421) goes again over a connection of its own (RFC 9110, section 15.5.20), and so does one that was
+    /// not answered in time: over HTTP/2 it would end up on the same dead connection.
     pub(crate) fn wants_fresh_connection(&mut self, error: &Error) {
-        self.fresh = error.status() == Some(StatusCode::MISDIRECTED_REQUEST);
+        self.fresh = error.status() == Some(StatusCode::MISDIRECTED_REQUEST)
+            || error.kind() == ErrorKind::Timeout;
     }
 
     /// What an earlier process learnt, where this one has learnt nothing yet.

@@ -118,6 +118,13 @@ async fn h12_a_server_that_takes_no_byte_or_gives_none_is_given_up() {
 }
 
 #[tokio::test]
+async fn h12_a_connection_that_gives_no_answer_in_time_is_not_asked_again() {
+    let world = World::new(&[Act::Flood(Flood::Ping)]);
+    world.get().await.unwrap();
+    assert_eq!((world.front.http2_requests(), world.front.connections()), (2, 2));
+}
+
+#[tokio::test]
 async fn h12_no_flood_of_frames_keeps_a_client_busy_for_ever() {
     for (flood, kind) in [
         (Flood::Settings, ErrorKind::Timeout),

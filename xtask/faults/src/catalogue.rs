@@ -1,7 +1,9 @@
 //! The scenarios, one file a chapter. Their identifiers are those of the project's catalogue of faults: D downloads, M manifests,
-//! I identity, R redirects, A authentication, E errors and limits, U uploads, L listing, G graphs of content.
+//! I identity, R redirects, A authentication, E errors and limits, U uploads, L listing, G graphs of content, H framing, T
+//! TLS and proxies.
 
 mod authentication;
+mod connections;
 mod downloads;
 mod graphs;
 mod identity;
@@ -20,7 +22,9 @@ use std::time::Duration;
 use crate::content::Image;
 use crate::origin::{Rule, Script, on};
 use crate::registry::{Access, Registry};
-use crate::scenario::{Action, Bound, Expect, Limit, PASSWORD, REPOSITORY, Scenario, TAG, USER};
+use crate::scenario::{
+    Action, Bound, Entry, Expect, Limit, PASSWORD, REPOSITORY, Scenario, TAG, USER,
+};
 
 /// Where uploads begin and go on.
 const UPLOADS: &str = "*/blobs/uploads/*";
@@ -37,6 +41,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(sessions::scenarios());
     all.extend(listing::scenarios());
     all.extend(graphs::scenarios());
+    all.extend(connections::scenarios());
     all
 }
 
@@ -75,6 +80,11 @@ impl Scenario {
     fn with_rules(self, rules: impl IntoIterator<Item = Rule>) -> Self {
         let script = rules.into_iter().fold(Script::registry(stocked()), Script::rule);
         self.at("A", script)
+    }
+
+    fn through(mut self, entry: Entry) -> Self {
+        self.entry = entry;
+        self
     }
 
     fn asked_to(mut self, action: Action) -> Self {

@@ -3,6 +3,7 @@
 //! A scenario is written once, in [`catalogue`](crate::catalogue), and played against anything that implements [`Client`]: a library in
 //! process, or a program through an adapter.
 
+mod entry;
 mod verdict;
 
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use entry::{Certificate, Entry, PROXY_PASSWORD, Settings, Shown};
 pub use verdict::Verdict;
 
 use crate::content::Image;
@@ -28,6 +30,11 @@ pub const TAG: &str = "v1";
 
 /// Something that can be asked to do a registry client's work.
 pub trait Client {
+    /// Why it cannot be given a scenario's task at all, if it cannot.
+    fn lacks(&self, _scenario: &Scenario) -> Option<String> {
+        None
+    }
+
     /// Does it. The future may be dropped at any time, when the scenario's deadline passes.
     fn run(&self, task: &Task) -> impl Future<Output = Outcome> + Send;
 }
@@ -39,6 +46,8 @@ pub struct Task {
     pub action: Action,
     /// `127.0.0.1:PORT`.
     pub registry: String,
+    /// What to know about that server; nothing where it is reached in the clear.
+    pub settings: Option<Settings>,
     /// `real/app`.
     pub repository: String,
     /// A tag or a digest.
@@ -134,6 +143,8 @@ pub struct Scenario {
     pub reference: String,
     /// Whether the client has a user name and password for the registry.
     pub login: bool,
+    /// The way to the registry.
+    pub entry: Entry,
     /// The image that is pushed, or that a successful pull must have fetched.
     pub image: Image,
     /// The origins; the first, `A`, is the registry. `B` may never see a secret.
@@ -193,6 +204,7 @@ impl Scenario {
             action: Action::Pull,
             reference: TAG.to_owned(),
             login: false,
+            entry: Entry::Plain,
             image: Image::small(),
             origins: Vec::new(),
             expect: Expect::Success,
@@ -211,9 +223,11 @@ impl Scenario {
         if self.action == Action::Push {
             Layout::create(&layout)?.put_image(&self.image, &self.reference)?;
         }
+        let entry = self.entry.open(stage.host())?;
         let task = Task {
             action: self.action,
-            registry: stage.host().to_owned(),
+            registry: entry.registry.clone(),
+            settings: entry.settings.clone(),
             repository: REPOSITORY.to_owned(),
             reference: self.reference.clone(),
             login: self.login.then(|| (USER.to_owned(), PASSWORD.to_owned())),
@@ -223,7 +237,11 @@ impl Scenario {
         let started = Instant::now();
         let outcome = tokio::time::timeout(self.deadline, client.run(&task)).await.ok();
         let elapsed = started.elapsed();
-        Ok(Verdict::judge(self, &task, &stage, outcome, elapsed))
+        let mut verdict = Verdict::judge(self, &task, &stage, outcome, elapsed);
+        if entry.is_passed_by() {
+            verdict.faults.push("the proxy was passed by".to_owned());
+        }
+        Ok(verdict)
     }
 }
 

@@ -5,6 +5,8 @@ mod library;
 mod programs;
 mod upload_cut;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use registry_faults::catalogue;
 use registry_faults::scenario::{Client, Scenario};
@@ -36,7 +38,10 @@ async fn play(
     Report::begin("client", subject);
     for scenario in catalogue::all() {
         if arguments.is_selected(scenario.name, scenario.ids) {
-            let row = judge(&scenario, subject, client).await?;
+            let row = match client.lacks(&scenario) {
+                Some(reason) => row(&scenario, subject, Verdict::Skipped(reason)),
+                None => judge(&scenario, subject, client).await?,
+            };
             report.add(row, arguments.transcript);
         }
     }
@@ -45,15 +50,23 @@ async fn play(
 
 async fn judge(scenario: &Scenario, subject: &str, client: &impl Client) -> Result<Row> {
     let played = scenario.play(client).await?;
-    let passed = played.passed();
-    Ok(Row {
+    let time = played.elapsed;
+    if played.passed() {
+        return Ok(Row { time, ..row(scenario, subject, Verdict::Passed) });
+    }
+    let failed = row(scenario, subject, Verdict::Failed(played.faults));
+    Ok(Row { time, transcript: played.transcript, ..failed })
+}
+
+fn row(scenario: &Scenario, subject: &str, verdict: Verdict) -> Row {
+    Row {
         side: "client",
         subject: subject.to_owned(),
         name: scenario.name.to_owned(),
         ids: scenario.ids.iter().map(|id| (*id).to_owned()).collect(),
         title: scenario.title.to_owned(),
-        verdict: if passed { Verdict::Passed } else { Verdict::Failed(played.faults) },
-        time: played.elapsed,
-        transcript: if passed { Vec::new() } else { played.transcript },
-    })
+        verdict,
+        time: Duration::ZERO,
+        transcript: Vec::new(),
+    }
 }

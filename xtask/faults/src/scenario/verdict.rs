@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
-    Action, Bound, CANARIES, Done, Expect, Limit, Outcome, PASSWORD, REPOSITORY, Scenario, Task,
+    Action, Bound, CANARIES, Done, Expect, Limit, Outcome, PASSWORD, PROXY_PASSWORD, REPOSITORY,
+    Scenario, Task,
 };
 use crate::layout;
 use crate::origin::{Origin, Stage, holds};
@@ -163,15 +164,17 @@ fn left_behind(task: &Task) -> Vec<String> {
 fn secrets_shown(outcome: &Outcome) -> Vec<String> {
     let message = outcome.result.as_ref().err().map_or("", |failure| failure.message.as_str());
     let shown = |canary: &&&str| holds(&outcome.said, canary) || holds(message, canary);
-    let secrets = [PASSWORD, TOKEN];
+    let secrets = [PASSWORD, TOKEN, PROXY_PASSWORD];
     secrets.iter().filter(shown).map(|canary| format!("{canary} was shown")).collect()
 }
 
 fn leaked(stage: &Stage) -> Vec<String> {
     let leaks = stage.origin("B").map(|origin| origin.log().leaks(&CANARIES)).unwrap_or_default();
-    let describe =
-        |leak: crate::origin::Leak| format!("B received {} in {}", leak.canary, leak.place);
-    let places: BTreeSet<_> = leaks.into_iter().map(describe).collect();
+    let of_proxy = stage.origins().flat_map(|(_, origin)| origin.log().leaks(&[PROXY_PASSWORD]));
+    let describe = |leak: crate::origin::Leak| {
+        format!("another origin received {} in {}", leak.canary, leak.place)
+    };
+    let places: BTreeSet<_> = leaks.into_iter().chain(of_proxy).map(describe).collect();
     places.into_iter().collect()
 }
 

@@ -6,7 +6,7 @@ use registry_authn::{Anonymous, Credential, Fixed, Keychain, Secret};
 use registry_faults::scenario::{Action, Class, Client, Done, Failure, Outcome, Task};
 use registry_name::{Identifier, Registry, Repository};
 use registry_remote::{CopyOptions, Error, ErrorKind, Layout, Sink, Source, copy};
-use registry_transport::{Deadlines, RetryPolicy, Transport};
+use registry_transport::{Deadlines, Host, Hosts, Proxy, RetryPolicy, Transport};
 
 /// How much shorter than by default our waits and deadlines are.
 const HASTE: u32 = 10;
@@ -73,6 +73,7 @@ fn client(
     };
     let listener = Arc::clone(said);
     let transport = Transport::builder()
+        .hosts(hosts(task, registry)?)
         .keychain(keychain)
         .policy(RetryPolicy::default().divided_by(HASTE))
         .deadlines(Deadlines::default().divided_by(HASTE))
@@ -82,6 +83,19 @@ fn client(
         }))
         .build()?;
     Ok(registry_remote::Client::new(transport))
+}
+
+/// What the task says about the registry's server.
+fn hosts(task: &Task, registry: &Registry) -> Result<Hosts, Broken> {
+    let Some(settings) = &task.settings else { return Ok(Hosts::default()) };
+    let mut host = Host::new().tls().ca_certificates(settings.authority.as_slice());
+    if let Some(own) = &settings.client {
+        host = host.client_certificate(own.certificate.as_str(), own.key.as_str());
+    }
+    if let Some(proxy) = &settings.proxy {
+        host = host.proxy(proxy.parse::<Proxy>()?);
+    }
+    Ok(Hosts::default().host(registry.clone().into(), host))
 }
 
 /// Any error on the way.

@@ -8,7 +8,9 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 use registry_faults::content::base64;
 use registry_faults::peers;
-use registry_faults::scenario::{Action, Class, Client, Done, Failure, Outcome, Task};
+use registry_faults::scenario::{
+    Action, Class, Client, Done, Entry, Failure, Outcome, Scenario, Task,
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -150,6 +152,11 @@ impl Program {
 }
 
 impl Client for Program {
+    fn lacks(&self, scenario: &Scenario) -> Option<String> {
+        let lacks = !matches!(scenario.entry, Entry::Plain);
+        lacks.then(|| "its adapter cannot tell it of certificates and proxies".to_owned())
+    }
+
     async fn run(&self, task: &Task) -> Outcome {
         let output = match self.command(task) {
             Ok(mut command) => command.output().await,
@@ -213,6 +220,7 @@ mod tests {
         Task {
             action,
             registry: "127.0.0.1:5000".into(),
+            settings: None,
             repository: "real/app".into(),
             reference: reference.into(),
             login: Some(("user".into(), "password".into())),
