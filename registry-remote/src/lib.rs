@@ -36,7 +36,7 @@ pub use self::{
     parts::{Part, Parts},
     platform::{Platform, PlatformError},
     remote::{Blob, Referrers, Remote, Repositories, Tags},
-    store::{ByteStream, Sink, Source, Stored, read_blob, verified_blob},
+    store::{ByteStream, Complaint, Sink, Source, Stored, read_blob, verified_blob},
     summary::{PlatformSummary, Summary},
     verify::{Verified, Verifier},
 };

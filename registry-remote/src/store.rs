@@ -16,6 +16,9 @@ use crate::{CopyListener, Descriptor, Error, Manifest, Parts, Plan, Verified};
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
+/// See [`Source::complaint`].
+pub type Complaint = Box<dyn FnOnce() + Send>;
+
 /// Something to read manifests and blobs from.
 #[async_trait]
 pub trait Source: fmt::Debug + Send + Sync {
@@ -53,6 +56,13 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// The same place, which reads what it lacks from the `urls` of descriptors; `None` where it
     /// does no such thing.
     fn with_foreign_layers(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
+
+    /// What to call where the bytes of a blob from here were not what its digest says: who sent
+    /// them is not asked again, if there are others to ask.
+    fn complaint(&self, blob: &Digest) -> Option<Complaint> {
+        let _ = blob;
         None
     }
 
@@ -161,7 +171,9 @@ pub async fn verified_blob(
     descriptor: &Descriptor,
 ) -> Result<Verified, Error> {
     let what = format!("blob {} of {}", descriptor.digest, source.location());
-    Ok(Verified::new(source.open_blob(descriptor, 0).await?, descriptor, what))
+    let bytes = source.open_blob(descriptor, 0).await?;
+    let complaint = source.complaint(&descriptor.digest);
+    Ok(Verified::new(bytes, descriptor, what).with_complaint(complaint))
 }
 
 /// All bytes of a small blob, verified.

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use registry_name::{Algorithm, Digest};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::{ByteStream, Descriptor, Error, Mismatch};
+use crate::{ByteStream, Complaint, Descriptor, Error, Mismatch};
 
 /// A hash in the making.
 #[derive(Clone, Debug)]
@@ -140,16 +140,26 @@ pub struct Verified {
     inner: ByteStream,
     verifier: Option<Verifier>,
     what: String,
+    complaint: Option<Complaint>,
 }
 
 impl Verified {
     /// Verifies `inner` as the content of `descriptor`; `what` names it in an error.
     pub fn new(inner: ByteStream, descriptor: &Descriptor, what: impl Into<String>) -> Self {
-        Self { inner, verifier: Some(Verifier::new(descriptor)), what: what.into() }
+        let (verifier, what) = (Some(Verifier::new(descriptor)), what.into());
+        Self { inner, verifier, what, complaint: None }
+    }
+
+    /// Whom to tell of wrong bytes.
+    pub(crate) fn with_complaint(self, complaint: Option<Complaint>) -> Self {
+        Self { complaint, ..self }
     }
 
     fn refuse(&mut self, mismatch: Mismatch) -> Error {
         self.verifier = None;
+        if let Some(complain) = self.complaint.take() {
+            complain();
+        }
         Error::Integrity { what: self.what.clone(), mismatch }
     }
 }

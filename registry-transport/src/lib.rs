@@ -55,7 +55,7 @@ pub use self::service::HttpService;
 #[cfg(feature = "token-cache")]
 pub use self::token::TokenCache;
 pub use self::token::{Token, TokenError};
-pub use self::transport::{Builder, Ping, Transport};
+pub use self::transport::{Builder, MirrorOrigin, Ping, Transport};
 // What the signatures above are made of.
 pub use bytes::Bytes;
 pub use http::header;

@@ -108,6 +108,12 @@ impl Response {
         self.mirror.is_some()
     }
 
+    /// The mirror that the answer came from, if one sent it: to [distrust](MirrorOrigin::distrust) it when the content turns
+    /// out to be wrong after the answer is gone.
+    pub fn mirror(&self) -> Option<&MirrorOrigin> {
+        self.mirror.as_ref()
+    }
+
     /// The content was wrong: it is not what its digest says. If a mirror sent it, that mirror is not asked for this
     /// registry's content again as long as the transport lives.
     pub fn distrust(&self) {

@@ -24,7 +24,7 @@ use url::{Host, Url};
 pub use self::builder::Builder;
 pub use self::ping::Ping;
 use self::walk::Distrusted;
-pub(crate) use self::walk::Origin as MirrorOrigin;
+pub use self::walk::Origin as MirrorOrigin;
 use crate::authorize::{Memory, attempt, authorize};
 use crate::budget::Budget;
 use crate::cancellation::Cancellation;

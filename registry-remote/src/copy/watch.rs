@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use registry_name::{Digest, Identifier, Repository};
 
 use super::{CopyEvent, CopyOptions, event::Listener, rate::Rate};
-use crate::{ByteStream, Descriptor, Error, Manifest, Part, Parts, Source};
+use crate::{ByteStream, Complaint, Descriptor, Error, Manifest, Part, Parts, Source};
 
 /// The source itself where nobody listens and nothing is limited.
 pub(super) struct Watched {
@@ -99,6 +99,10 @@ impl Source for Watched {
         let (watch, blob) = (self.watch.clone(), descriptor.digest.clone());
         let parts = self.source.parts(descriptor)?;
         Some(parts.map(move |part, stream| watch.stream(&blob, part, stream)))
+    }
+
+    fn complaint(&self, blob: &Digest) -> Option<Complaint> {
+        self.source.complaint(blob)
     }
 
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {

@@ -78,6 +78,9 @@ async fn twice(
     match attempt(source, descriptor, &first, true).await {
         Err(Error::Integrity { mismatch, .. }) => {
             forget()?;
+            if let Some(complain) = source.complaint(&descriptor.digest) {
+                complain();
+            }
             tracing::warn!(blob = %descriptor.digest, %mismatch, "reading it again from the start");
             let what = format!("{what}, read twice (at first: {mismatch}),");
             let again = Assembly::new(slot, descriptor, &what, none);

@@ -207,6 +207,7 @@ impl Blob {
                     continue;
                 }
             }
+            self.remote.suspects.note(&self.descriptor.digest, &response);
             self.response = Some(response);
             return Ok(true);
         }

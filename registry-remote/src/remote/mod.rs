@@ -9,6 +9,7 @@ mod publish;
 mod recent;
 mod referrers;
 mod resume;
+mod suspects;
 mod tags;
 mod upload;
 
@@ -21,6 +22,7 @@ use registry_authn::{Resource, Scopes};
 use registry_name::{Digest, Identifier, Registry, Repository, Tag};
 use registry_transport::{Budget, Request};
 
+use self::suspects::Suspects;
 pub use self::{
     download::Blob,
     referrers::Referrers,
@@ -31,8 +33,8 @@ pub(crate) use self::{
     upload::{OpenUploads, Places},
 };
 use crate::{
-    ByteStream, Client, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink, Source,
-    Stored, copy::Listener,
+    ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink,
+    Source, Stored, copy::Listener,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -49,13 +51,15 @@ pub struct Remote {
     upstream: bool,
     /// What the registry lacks is read from the URLs of its descriptor.
     foreign: bool,
+    suspects: Suspects,
 }
 
 impl Remote {
     pub(crate) fn new(client: Client, repository: Repository) -> Self {
         let registry = repository.registry();
         let (events, upstream, foreign) = (Listener::default(), false, false);
-        Self { client, repository, registry, events, upstream, foreign }
+        let suspects = Suspects::default();
+        Self { client, repository, registry, events, upstream, foreign, suspects }
     }
 
     /// The repository that this is.
@@ -170,6 +174,11 @@ impl Source for Remote {
 
     fn with_foreign_layers(&self) -> Option<Arc<dyn Source>> {
         Some(Arc::new(Self::with_foreign_layers(self)))
+    }
+
+    fn complaint(&self, blob: &Digest) -> Option<Complaint> {
+        let (suspects, blob) = (self.suspects.clone(), blob.clone());
+        Some(Box::new(move || suspects.distrust(&blob)))
     }
 
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {

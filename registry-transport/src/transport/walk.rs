@@ -1,6 +1,7 @@
 //! The way along the places where a request may be answered: mirrors first, the registry itself last.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use registry_authn::Credential;
@@ -26,20 +27,26 @@ impl Distrusted {
 }
 
 /// The mirror that an answer came from.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
+#[derive(Clone)]
+pub struct Origin {
     registry: Registry,
     mirror: Url,
     distrusted: Distrusted,
 }
 
 impl Origin {
-    /// Does not ask it again.
-    pub(crate) fn distrust(&self) {
+    /// Does not ask it again for content of the same registry, as long as the transport lives.
+    pub fn distrust(&self) {
         let mirror = RedactedUrl::from(&self.mirror);
         tracing::warn!(%mirror, registry = %self.registry, "the mirror's content is wrong; it is not asked again");
         let mut all = self.distrusted.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert((self.registry.clone(), self.mirror.clone()));
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {}", RedactedUrl::from(&self.mirror), self.registry)
     }
 }
 
