@@ -7,13 +7,13 @@ use futures_core::Stream;
 use futures_util::stream;
 use http::{
     Method,
-    header::{CONTENT_RANGE, CONTENT_TYPE},
+    header::{CONTENT_RANGE, CONTENT_TYPE, ETAG},
 };
 use registry_transport::{Budget, Error as TransportError, Request, Response, Url};
 
 use super::{
     Remote,
-    resume::{Answer, Progress, Start},
+    resume::{Answer, Progress, Start, Validator},
 };
 use crate::{CopyEvent, Descriptor, Error, Mismatch, limits};
 
@@ -184,6 +184,7 @@ impl Blob {
                     .map(|range| range.to_str().unwrap_or_default())
                     .collect(),
                 content_type: response.header(CONTENT_TYPE),
+                validator: Validator::of(response.url(), response.header(ETAG)),
             };
             match self.progress.start(&answer, ranged) {
                 Start::Append => self.skip = 0,
@@ -207,6 +208,7 @@ impl Blob {
                     continue;
                 }
             }
+            self.progress.reads(Validator::of(response.url(), response.header(ETAG)));
             self.remote.suspects.note(&self.descriptor.digest, &response);
             self.response = Some(response);
             return Ok(true);

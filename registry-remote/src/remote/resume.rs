@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use registry_transport::{Origin, Url};
+
 /// Restarts from the first byte, at most.
 const MAX_RESTARTS: u32 = 2;
 /// Bytes fetched again beyond the blob's own size, at most.
@@ -21,6 +23,16 @@ pub(super) struct Progress {
     since: u64,
     restarts: u32,
     refetched: u64,
+    /// Of the answer that is being read.
+    validator: Option<Validator>,
+}
+
+/// A strong entity tag (RFC 9110, section 8.8.3), and who gave it: two servers may tag the same
+/// bytes in two ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Validator {
+    origin: Origin,
+    tag: String,
 }
 
 /// What the head of an answer means for a download that stands at some position.
@@ -44,13 +56,26 @@ pub(super) struct Answer<'a> {
     /// Every `Content-Range` line.
     pub(super) content_ranges: Vec<&'a str>,
     pub(super) content_type: Option<&'a str>,
+    pub(super) validator: Option<Validator>,
+}
+
+impl Validator {
+    /// The tag of an answer from `url`; none where it is weak.
+    pub(super) fn of(url: &Url, etag: Option<&str>) -> Option<Self> {
+        let tag = etag.filter(|tag| tag.starts_with('"'))?.to_owned();
+        Some(Self { origin: Origin::of(url)?, tag })
+    }
+
+    fn contradicts(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.tag != other.tag
+    }
 }
 
 impl Progress {
     /// A download of the bytes in `range` of a blob of `size` bytes.
     pub(super) fn new(size: u64, range: Range<u64>) -> Self {
         let Range { start: position, end } = range;
-        Self { size, position, end, since: 0, restarts: 0, refetched: 0 }
+        Self { size, position, end, since: 0, restarts: 0, refetched: 0, validator: None }
     }
 
     /// The next byte that is wanted.
@@ -88,6 +113,11 @@ impl Progress {
         self.restarts <= MAX_RESTARTS && self.refetched <= self.size.saturating_add(MAX_REFETCHED)
     }
 
+    /// The bytes that come now are tagged like this.
+    pub(super) fn reads(&mut self, validator: Option<Validator>) {
+        self.validator = validator;
+    }
+
     /// Judges the head of an answer. `ranged`: the request asked for the rest only.
     pub(super) fn start(&self, answer: &Answer<'_>, ranged: bool) -> Start {
         match (answer.status, ranged) {
@@ -118,7 +148,15 @@ impl Progress {
         let (first, last, complete) = parse_content_range(range).ok_or_else(refuse)?;
         let right = (first, last) == expected && complete.is_none_or(|all| all == self.size);
         let length = answer.content_length.is_none_or(|length| length == self.end - self.position);
-        if right && length { Ok(()) } else { Err(refuse()) }
+        if !(right && length) {
+            return Err(refuse());
+        }
+        match (&self.validator, &answer.validator) {
+            (Some(before), Some(now)) if before.contradicts(now) => {
+                Err("206 with another ETag than before".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -112,3 +112,39 @@ fn bytes_fetched_again_are_bounded() {
     progress.skipped(SIZE + MAX_REFETCHED + 1);
     assert!(!progress.may_restart());
 }
+
+#[test]
+fn d13_a_rest_with_another_strong_tag_of_the_same_server_is_not_spliced() {
+    let tag = |url: &str, etag| Validator::of(&url.parse().unwrap(), Some(etag));
+    let (here, there) = ("https://registry.example/a", "https://store.example/a");
+    let before = tag(here, "\"1\"");
+    for (now, spliced) in [
+        (tag("https://registry.example:443/b", "\"1\""), true),
+        (tag(here, "\"2\""), false),
+        (tag(there, "\"2\""), true),
+        (tag(here, "W/\"2\""), true),
+        (None, true),
+    ] {
+        let mut progress = at(40);
+        progress.reads(before.clone());
+        let answer = Answer { validator: now, ..partial("bytes 40-99/100") };
+        assert_eq!(progress.start(&answer, true) == Start::Append, spliced, "{answer:?}");
+    }
+}
+
+#[test]
+fn d25_offsets_beyond_32_bits_are_told_from_those_that_wrap() {
+    let cut = (4 << 30) + 1;
+    let progress = Progress::new(5 << 30, cut..5 << 30);
+    let right = partial("bytes 4294967297-5368709119/5368709120");
+    assert_eq!(progress.start(&right, true), Start::Append);
+    for wrapped in [
+        "bytes 1-1073741823/1073741824",
+        "bytes 1-5368709119/5368709120",
+        "bytes 4294967297-1073741823/5368709120",
+        "bytes 4294967297-5368709119/1073741824",
+    ] {
+        let start = progress.start(&partial(wrapped), true);
+        assert!(matches!(start, Start::Restart(_)), "{wrapped:?} gave {start:?}");
+    }
+}
