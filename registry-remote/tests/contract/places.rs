@@ -9,7 +9,7 @@ use std::{
 };
 
 use registry_remote::{
-    ArchiveKind, ArchiveSource, ArchiveWriter, Client, Error, Layout, Memory, Remote, Sink, Source,
+    ArchiveKind, ArchiveSource, ArchiveWriter, Error, Layout, Memory, Remote, Sink, Source,
 };
 use tempfile::TempDir;
 
@@ -48,7 +48,6 @@ impl Kind {
 pub(crate) struct Stand {
     pub(crate) kind: Kind,
     directory: TempDir,
-    client: Client,
     made: AtomicUsize,
 }
 
@@ -68,7 +67,7 @@ enum Read {
 impl Stand {
     pub(crate) fn new(kind: Kind) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { kind, directory, client: stage::client(), made: AtomicUsize::new(0) }
+        Self { kind, directory, made: AtomicUsize::new(0) }
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -89,7 +88,8 @@ impl Stand {
             Kind::OciArchive => archive(ArchiveKind::Oci),
             Kind::DockerArchive => archive(ArchiveKind::Docker),
             Kind::Registry(host) | Kind::Distribution(host) => {
-                let remote = stage::remote(&self.client, host, &name);
+                // A client that brought nothing to another place, which could be mounted here.
+                let remote = stage::remote(&stage::client(), host, &name);
                 Place { sink: Arc::new(remote.clone()), read: Read::Remote(remote) }
             }
         }
