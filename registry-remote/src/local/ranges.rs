@@ -40,10 +40,10 @@ pub(super) async fn fetch(parts: Parts, assembly: &Arc<Assembly>) -> Result<(), 
     let crew = Arc::new(Crew::new(parts, assembly));
     let mut workers = JoinSet::new();
     if assembly.missing_from() == 0 {
-        workers.spawn(stream(Arc::clone(&crew)));
+        workers.spawn(stream(Arc::clone(&crew), crew.await_one()));
     } else if assembly.missing_from() < assembly.size() {
         // An earlier process was here. What is asked for now is exactly what is missing.
-        workers.spawn(range(Arc::clone(&crew), None));
+        workers.spawn(range(Arc::clone(&crew), crew.await_one(), None));
     }
     let (mut pace, mut watched) = (Pace::new(), Window::new(&crew));
     let (mut stopped, mut left, mut failed) = (false, None, None);
@@ -62,7 +62,9 @@ pub(super) async fn fetch(parts: Parts, assembly: &Arc<Assembly>) -> Result<(), 
             None => break,
             Some(Ok(End::Done)) => {}
             Some(Ok(End::Met(feed))) if stopped => left = Some(feed),
-            Some(Ok(End::Met(_))) => drop(workers.spawn(range(Arc::clone(&crew), None))),
+            Some(Ok(End::Met(_))) => {
+                workers.spawn(range(Arc::clone(&crew), crew.await_one(), None));
+            }
             Some(Ok(End::NoRanges)) => stopped = true,
             Some(Err(error)) => (stopped, failed) = (true, failed.or(Some(error))),
         }
@@ -111,9 +113,9 @@ struct Crew {
     /// The length of the next range, and how many share what is left.
     length: AtomicU64,
     sharing: AtomicUsize,
-    /// Bytes that came, and how many were sent for that have not brought any yet.
+    /// Bytes that came, and of how many answers not even the head did.
     received: Arc<AtomicU64>,
-    expected: AtomicUsize,
+    awaited: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
 }
 
@@ -121,10 +123,10 @@ impl Crew {
     fn new(parts: Parts, assembly: &Arc<Assembly>) -> Self {
         let taken = Mutex::new(assembly.written());
         let length = AtomicU64::new(Pace::new().range());
-        let (sharing, expected) = (AtomicUsize::new(1), AtomicUsize::new(1));
-        let (assembly, received) = (Arc::clone(assembly), Arc::default());
+        let sharing = AtomicUsize::new(1);
+        let (assembly, received, awaited) = (Arc::clone(assembly), Arc::default(), Arc::default());
         let stop = watch::Sender::new(false);
-        Self { parts, assembly, taken, length, sharing, received, expected, stop }
+        Self { parts, assembly, taken, length, sharing, received, awaited, stop }
     }
 
     /// The next range that nobody reads.
@@ -169,8 +171,7 @@ impl Crew {
         while workers.len() < wanted
             && let Some(seat) = self.parts.seat()
         {
-            self.expected.fetch_add(1, Ordering::Relaxed);
-            workers.spawn(range(Arc::clone(self), Some(seat)));
+            workers.spawn(range(Arc::clone(self), self.await_one(), Some(seat)));
         }
         pace.limit(workers.len());
         self.length.store(pace.range(), Ordering::Relaxed);
@@ -196,16 +197,27 @@ impl Crew {
         }))
     }
 
-    fn has_begun(&self) {
-        self.expected.fetch_sub(1, Ordering::Relaxed);
+    /// Throughput is not judged before this answer has begun.
+    fn await_one(&self) -> Awaited {
+        self.awaited.fetch_add(1, Ordering::Relaxed);
+        Awaited(Arc::clone(&self.awaited))
+    }
+}
+
+/// An answer whose head has not come yet; dropped when it has, or when it will not.
+struct Awaited(Arc<AtomicUsize>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Reads the blob as one stream, until others are ahead of it. It goes on when others stop: what
 /// it brings is right whatever becomes of ranges.
-async fn stream(crew: Arc<Crew>) -> Result<End, Error> {
+async fn stream(crew: Arc<Crew>, awaited: Awaited) -> Result<End, Error> {
     let Some(stream) = crew.parts.open(Part::From(0)).await? else { return Ok(End::Done) };
-    crew.has_begun();
+    drop(awaited);
     let mut feed = Feed::new(stream, 0).counted(&crew.received);
     let mut met = false;
     let extend = |at| {
@@ -218,13 +230,15 @@ async fn stream(crew: Arc<Crew>) -> Result<End, Error> {
 }
 
 /// Reads one range after another, for as long as there are any.
-async fn range(crew: Arc<Crew>, seat: Option<OwnedSemaphorePermit>) -> Result<End, Error> {
-    let mut has_begun = false;
+async fn range(
+    crew: Arc<Crew>,
+    awaited: Awaited,
+    seat: Option<OwnedSemaphorePermit>,
+) -> Result<End, Error> {
+    let mut awaited = Some(awaited);
     while let Some(range) = crew.claim() {
         let opened = crew.unless_stopped(crew.parts.open(Part::Range(range.clone()))).await;
-        if !std::mem::replace(&mut has_begun, true) {
-            crew.has_begun();
-        }
+        awaited.take();
         let stream = match opened {
             Some(Ok(Some(stream))) => stream,
             Some(Err(error)) => return failed(error),
@@ -266,7 +280,7 @@ impl Window {
     /// Bytes and time since the last look; nothing while somebody has yet to begin.
     fn look(&mut self, crew: &Crew) -> Option<(u64, Duration)> {
         let now = Self::new(crew);
-        let waits = crew.expected.load(Ordering::Relaxed) > 0;
+        let waits = crew.awaited.load(Ordering::Relaxed) > 0;
         let seen = (now.received - self.received, now.since - self.since);
         *self = now;
         (!waits).then_some(seen)
