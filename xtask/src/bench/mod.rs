@@ -104,12 +104,17 @@ fn compare(
 ) -> Result<Vec<Row>> {
     println!("\n{}: {}", work.name, work.describe());
     let ours = programs.first().context("there is no program")?;
-    let stage = Stage::set(work, ours, binary, images)?;
-    let mut rows: Vec<Row> =
-        programs.iter().map(|program| Row::new(work.name, program.name)).collect();
+    let set = || Stage::set(work, ours, binary, images);
+    let mut stage = set()?;
+    let row = |program: &Program| Row::new(work.name, program.name);
+    let mut rows: Vec<Row> = programs.iter().map(row).collect();
     let mut floor = Row::new(work.name, "curl (the floor)");
     for round in 0..=rounds {
         for (program, row) in programs.iter().zip(&mut rows) {
+            if matches!(work.kind, Kind::Push | Kind::Copy) {
+                // A registry may have a use for what another turn brought.
+                stage = set()?;
+            }
             turn(work, &stage, program, row, round)?;
         }
         if matches!(work.kind, Kind::Pull | Kind::Archive) {

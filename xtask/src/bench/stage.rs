@@ -36,6 +36,8 @@ pub(crate) struct Stage {
 struct Registry {
     serving: Serving,
     network: Option<Network>,
+    /// The file of its own certificate authority, where it speaks TLS.
+    authority: PathBuf,
     /// Asks it for its counters.
     transport: Transport,
 }
@@ -62,6 +64,10 @@ impl Stage {
         let mut registries = Vec::new();
         for number in 0..count {
             registries.push(Registry::start(work, binary, folder.path(), number)?);
+        }
+        if let Some(authority) = &authority {
+            let each = registries.iter().map(|registry| fs::read_to_string(&registry.authority));
+            fs::write(authority, each.collect::<std::io::Result<String>>()?)?;
         }
         let hosts = registries.iter().map(Registry::host).collect::<Result<Vec<_>>>()?;
         let home = folder.path().join("home");
@@ -169,8 +175,9 @@ impl Registry {
         if work.way.is_none() {
             serve.arg("--disk").arg(folder.join(format!("store-{number}")));
         }
+        let authority = folder.join(format!("ca-{number}.pem"));
         if work.tls {
-            serve.arg("--tls-self-signed").arg(folder.join("ca.pem"));
+            serve.arg("--tls-self-signed").arg(&authority);
         }
         if work.needs_login() {
             let users = folder.join("users");
@@ -180,8 +187,8 @@ impl Registry {
         let serving = Serving::start(serve)?;
         let address: SocketAddr = serving.host()?.parse()?;
         let network = work.way.map(|way| Network::to(address, way)).transpose()?;
-        let transport = transport(&serving, work.tls.then_some(folder.join("ca.pem")))?;
-        Ok(Self { serving, network, transport })
+        let transport = transport(&serving, work.tls.then_some(&authority))?;
+        Ok(Self { serving, network, authority, transport })
     }
 
     /// Where programs reach it.
@@ -223,7 +230,7 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-fn transport(serving: &Serving, authority: Option<PathBuf>) -> Result<Transport> {
+fn transport(serving: &Serving, authority: Option<&PathBuf>) -> Result<Transport> {
     let registry: Name = serving.host()?.parse()?;
     let credential = Credential::basic("bench", "bench");
     let mut hosts = Hosts::default();
