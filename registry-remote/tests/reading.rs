@@ -13,9 +13,10 @@ use registry_faults::{
 };
 use registry_name::{Identifier, Repository};
 use registry_remote::{
-    CopyOptions, Error, ErrorKind, Manifest, Memory, Remote, Sink, Source, Version, copy,
+    Client, CopyOptions, Error, ErrorKind, Manifest, Memory, Remote, Sink, Source, Version, copy,
     media_type, select,
 };
+use registry_transport::{Host, Hosts, Mirror, RetryPolicy, Transport};
 use stage::{Stage, image, index, json, noise, remote, tag};
 
 fn by_tag(name: &str) -> Identifier {
@@ -150,6 +151,24 @@ async fn push(memory: &Arc<Memory>, remote: &Remote, name: &str) {
     let tag = tag(name);
     let from = Identifier::Tag(tag.clone());
     copy(&source, &from, &sink, Some(&tag), &CopyOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn p07_what_a_mirror_said_of_a_tag_is_not_taken_for_somebody_elses_change() {
+    let (old, now) = (Image::small(), Image::small().with_manifest(|it| it["x"] = 1.into()));
+    let new = Image::small().with_manifest(|it| it["x"] = 2.into()).manifest;
+    let stocked = |image| Script::registry(Fake::new().with_image("real/app", "v1", image));
+    let lost = stocked(&now).rule(on("PUT", "*/manifests/*").times(1, Reply::new(502)));
+    let origins = Origins::start(vec![("A", lost), ("B", stocked(&old))]).unwrap();
+    let mirror = format!("http://{}", origins.origin("B").unwrap().host());
+    let host = Host::new().mirror(Mirror::new(mirror.parse().unwrap()));
+    let hosts = Hosts::default().host(origins.host().parse().unwrap(), host);
+    let transport = Transport::builder().hosts(hosts).policy(RetryPolicy::default().divided_by(50));
+    let remote = remote(&Client::new(transport.build().unwrap()), origins.host(), "real/app");
+    let seen = remote.get(&by_tag("v1")).await.unwrap();
+    assert_eq!(seen.descriptor().digest.to_string(), old.manifest.digest);
+    remote.put_raw(new.bytes, Some(content::MANIFEST), &[tag("v1")]).await.unwrap();
+    assert_eq!(count(&origins, "PUT"), 2);
 }
 
 #[tokio::test]
