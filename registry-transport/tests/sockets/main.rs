@@ -8,6 +8,7 @@ mod common;
 #[cfg(feature = "files")]
 mod files;
 mod insecure;
+mod kinds;
 mod redirects;
 mod retries;
 mod schemes;
