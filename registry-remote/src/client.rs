@@ -12,7 +12,7 @@ pub use self::builder::Builder as ClientBuilder;
 use crate::{
     CopyOptions, Error, Platform, Remote,
     learnt::{Learnt, Lessons},
-    limits::EXTRA_CONNECTIONS,
+    limits::RANGED_CONNECTIONS,
     remote::{OpenUploads, Places, Recent, Repositories},
 };
 
@@ -50,7 +50,7 @@ pub struct Client {
     settings: Arc<Settings>,
     state: Arc<State>,
     /// Leave to open a connection beyond the first for a blob.
-    extra_connections: Arc<Semaphore>,
+    ranged_connections: Arc<Semaphore>,
 }
 
 /// What a caller decides once for everything.
@@ -83,8 +83,8 @@ impl Client {
     }
 
     fn with(transport: Transport, settings: Settings) -> Self {
-        let extra_connections = Arc::new(Semaphore::new(EXTRA_CONNECTIONS));
-        Self { transport, settings: Arc::new(settings), state: Arc::default(), extra_connections }
+        let ranged_connections = Arc::new(Semaphore::new(RANGED_CONNECTIONS));
+        Self { transport, settings: Arc::new(settings), state: Arc::default(), ranged_connections }
     }
 
     /// A client that asks every registry without credentials.
@@ -127,8 +127,8 @@ impl Client {
         &self.transport
     }
 
-    pub(crate) fn extra_connections(&self) -> &Arc<Semaphore> {
-        &self.extra_connections
+    pub(crate) fn ranged_connections(&self) -> &Arc<Semaphore> {
+        &self.ranged_connections
     }
 
     /// Deletes the upload sessions that are open still: for a program that ends in the middle of

@@ -12,9 +12,9 @@ pub(crate) const SHARED_UP_TO: u64 = 256 << 10;
 /// [`pace`](crate::local::pace).
 pub(crate) const RANGES: usize = 8;
 
-/// Connections that one client opens for ranges beyond one for each blob, all its blobs together.
-/// What is on its way in memory is bounded by them.
-pub(crate) const EXTRA_CONNECTIONS: usize = 8;
+/// Connections over which one client reads large blobs, all of them together; a blob that finds none
+/// left has one of its own, and no ranges. What is on its way in memory is bounded by them.
+pub(crate) const RANGED_CONNECTIONS: usize = 8;
 
 /// From this size on, in bytes, a blob may be read in ranges; a smaller one is one request. Ranges
 /// are no smaller than half of it.

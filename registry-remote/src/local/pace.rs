@@ -7,7 +7,7 @@ use crate::limits::{RANGED_FROM, RANGES};
 /// How long the throughput is watched before a decision.
 pub(crate) const WINDOW: Duration = Duration::from_millis(100);
 /// A connection that brings this much a second is not what a download waits for.
-const FAST: u64 = 100 << 20;
+const FAST: u64 = 50 << 20;
 /// What would be over within this time is not worth another connection.
 const SOON: Duration = Duration::from_millis(400);
 /// A range takes about this long.
@@ -134,8 +134,8 @@ mod tests {
     fn ranges_are_as_long_as_the_connection_is_fast_and_short_at_the_end() {
         let mut pace = Pace::new();
         assert_eq!(pace.range(), 4 * MIB);
-        pace.observe(8 * MIB, WINDOW, LARGE);
-        assert_eq!(pace.range(), 10 * MIB);
+        pace.observe(4 * MIB, WINDOW, LARGE);
+        assert_eq!(pace.range(), 5 * MIB);
         pace.observe(10_000 * MIB, WINDOW, LARGE);
         assert_eq!(pace.range(), 64 * MIB);
         assert_eq!(share(10 * MIB, 160 * MIB, 8), 10 * MIB);

@@ -38,6 +38,8 @@ use crate::{
 /// Reads what an assembly misses.
 pub(super) async fn fetch(parts: Parts, assembly: &Arc<Assembly>) -> Result<(), Error> {
     let crew = Arc::new(Crew::new(parts, assembly));
+    // The stream of the whole has a seat too, if there is one, and goes without it otherwise.
+    let _seat = crew.parts.seat();
     let mut workers = JoinSet::new();
     if assembly.missing_from() == 0 {
         workers.spawn(stream(Arc::clone(&crew), crew.await_one()));

@@ -169,7 +169,7 @@ impl Source for Remote {
                 Ok(blob.map(|blob| -> ByteStream { Box::pin(blob.into_stream()) }))
             })
         });
-        Some(parts.sharing(self.client.extra_connections()))
+        Some(parts.sharing(self.client.ranged_connections()))
     }
 
     fn with_foreign_layers(&self) -> Option<Arc<dyn Source>> {
