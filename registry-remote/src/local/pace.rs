@@ -7,7 +7,7 @@ use crate::limits::{RANGED_FROM, RANGES};
 /// How long the throughput is watched before a decision.
 pub(crate) const WINDOW: Duration = Duration::from_millis(100);
 /// A connection that brings this much a second is not what a download waits for.
-const FAST: u64 = 50 << 20;
+const FAST: u64 = 35 << 20;
 /// What would be over within this time is not worth another connection.
 const SOON: Duration = Duration::from_millis(400);
 /// A range takes about this long.
@@ -22,12 +22,14 @@ pub(crate) struct Pace {
     ranges: usize,
     /// Bytes a second with that many.
     rate: u64,
+    /// It was slow once: the first moments of a download say little.
+    was_slow: bool,
     settled: bool,
 }
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { ranges: 1, rate: 0, settled: false }
+        Self { ranges: 1, rate: 0, was_slow: false, settled: false }
     }
 
     /// Whether the number of ranges will stay as it is.
@@ -42,8 +44,10 @@ impl Pace {
         self.settled |= !grew && self.ranges > 1;
         self.rate = self.rate.max(rate);
         let is_fast = rate / self.ranges as u64 >= FAST;
+        self.settled |= is_fast && self.ranges == 1;
         let is_soon_over = u128::from(left) * 1000 < u128::from(rate) * SOON.as_millis();
-        if !self.settled && !is_fast && !is_soon_over {
+        let is_first_doubt = !std::mem::replace(&mut self.was_slow, !is_fast);
+        if !self.settled && !is_fast && !is_first_doubt && !is_soon_over {
             // The first step is the largest: it tells most.
             let factor = if self.ranges == 1 { 4 } else { 2 };
             self.ranges = (self.ranges * factor).min(RANGES);
@@ -101,21 +105,22 @@ mod tests {
 
     #[test]
     fn connections_are_added_while_they_bring_more() {
-        assert_eq!(steps(LARGE, |ranges| 25 * ranges as u64), [4, 8, 8, 8, 8, 8]);
-        assert_eq!(steps(LARGE, |ranges| 25 * ranges.min(3) as u64), [4, 8, 8, 8, 8, 8]);
-        assert_eq!(steps(LARGE, |_| 25), [4, 4, 4, 4, 4, 4]);
+        assert_eq!(steps(LARGE, |ranges| 25 * ranges as u64), [1, 4, 8, 8, 8, 8]);
+        assert_eq!(steps(LARGE, |ranges| 25 * ranges.min(3) as u64), [1, 4, 8, 8, 8, 8]);
+        assert_eq!(steps(LARGE, |_| 25), [1, 4, 4, 4, 4, 4]);
     }
 
     #[test]
     fn a_fast_connection_and_a_download_that_is_soon_over_stay_alone() {
         assert_eq!(steps(LARGE, |_| 100), [1; 6]);
         assert_eq!(steps(9 * MIB, |_| 25), [1; 6]);
-        assert_eq!(steps(9 * MIB, |_| 4), [4; 6]);
+        assert_eq!(steps(9 * MIB, |_| 4), [1, 4, 4, 4, 4, 4]);
     }
 
     #[test]
     fn nothing_at_all_is_not_a_reason_to_stop_looking() {
         let mut pace = Pace::new();
+        assert_eq!(pace.observe(0, WINDOW, LARGE), 1);
         assert_eq!(pace.observe(0, WINDOW, LARGE), 4);
         assert_eq!(pace.observe(0, Duration::ZERO, LARGE), 4);
         assert!(pace.is_settled());
@@ -124,6 +129,7 @@ mod tests {
     #[test]
     fn more_than_can_be_had_is_not_asked_for_again() {
         let mut pace = Pace::new();
+        assert_eq!(pace.observe(MIB, WINDOW, LARGE), 1);
         assert_eq!(pace.observe(MIB, WINDOW, LARGE), 4);
         pace.limit(2);
         assert!(pace.is_settled());
@@ -134,8 +140,10 @@ mod tests {
     fn ranges_are_as_long_as_the_connection_is_fast_and_short_at_the_end() {
         let mut pace = Pace::new();
         assert_eq!(pace.range(), 4 * MIB);
-        pace.observe(4 * MIB, WINDOW, LARGE);
-        assert_eq!(pace.range(), 5 * MIB);
+        pace.observe(3 * MIB, WINDOW, LARGE);
+        pace.observe(3 * MIB, WINDOW, LARGE);
+        pace.limit(1);
+        assert_eq!(pace.range(), 15 * MIB);
         pace.observe(10_000 * MIB, WINDOW, LARGE);
         assert_eq!(pace.range(), 64 * MIB);
         assert_eq!(share(10 * MIB, 160 * MIB, 8), 10 * MIB);
