@@ -15,6 +15,9 @@ use crate::{Descriptor, Error, Mismatch, Verifier};
 
 /// Bytes that are read back at once.
 const BACK: u64 = 256 * 1024;
+/// Bytes after which the disk is to begin with them: at the end, when all has to be on it, little
+/// is left to wait for.
+const BEHIND: u64 = 16 << 20;
 
 /// A blob in the making. Shared by all who write to it.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub(crate) struct Assembly {
     /// Whether what is here is noted behind the blob, for another process.
     noted: bool,
     state: Mutex<State>,
-    /// Somebody is done with hashing.
-    hashed: Notify,
+    /// Somebody is done with hashing, or with waiting for the disk.
+    done: Notify,
 }
 
 #[derive(Debug)]
@@ -34,6 +37,10 @@ struct State {
     written: Spans,
     /// Not there while somebody hashes. When it is, nothing that could be hashed waits.
     hash: Option<Verifier>,
+    /// Bytes that the disk was not told to begin with.
+    behind: u64,
+    /// Somebody waits for the disk.
+    syncs: bool,
     failed: Option<Error>,
 }
 
@@ -48,8 +55,8 @@ impl Assembly {
         let hash = Some(Verifier::new(descriptor));
         let (noted, written) = (known.is_some(), known.unwrap_or_default());
         let (slot, size, what) = (slot.clone(), descriptor.size, what.to_owned());
-        let state = Mutex::new(State { written, hash, failed: None });
-        let assembly = Arc::new(Self { slot, size, what, noted, state, hashed: Notify::new() });
+        let state = Mutex::new(State { written, hash, behind: 0, syncs: false, failed: None });
+        let assembly = Arc::new(Self { slot, size, what, noted, state, done: Notify::new() });
         assembly.follow();
         assembly
     }
@@ -85,16 +92,20 @@ impl Assembly {
         if let Some(mut hash) = self.note(at..end, missing.first() == Some(&(at..end)))? {
             let hashed = hash.update(bytes);
             self.state().hash = Some(hash);
-            self.hashed.notify_waiters();
+            self.done.notify_waiters();
             self.checked(hashed)?;
         }
         self.follow();
+        self.sync_behind(bytes.len() as u64);
         Ok(())
     }
 
     /// Notes what was written, and hands out the hash where exactly these bytes are next.
     fn note(&self, range: Range<u64>, whole: bool) -> Result<Option<Verifier>, Error> {
         let mut state = self.state();
+        if let Some(failed) = state.failed.take() {
+            return Err(failed);
+        }
         state.written.insert(range.clone());
         if self.noted {
             // Under the lock, so that a later note never gives way to an earlier one.
@@ -103,22 +114,47 @@ impl Assembly {
         Ok(state.hash.take_if(|hash| whole && hash.seen() == range.start))
     }
 
-    /// Waits until everything is hashed, and judges it.
+    /// Waits until everything is hashed and nobody is at the file any more, and judges it.
     pub(crate) async fn judge(&self) -> Result<(), Error> {
         loop {
-            let hashed = self.hashed.notified();
+            let done = self.done.notified();
             let hash = {
                 let mut state = self.state();
                 if let Some(failed) = state.failed.take() {
                     return Err(failed);
                 }
-                state.hash.take()
+                if state.syncs { None } else { state.hash.take() }
             };
             match hash {
                 Some(hash) => return self.checked(hash.finish()),
-                None => hashed.await,
+                None => done.await,
             }
         }
+    }
+
+    /// Has the disk begin with what was written, if that is much by now and it does not yet.
+    ///
+    /// A file says only once that the disk failed: to whoever waits for it first. So it is noted.
+    fn sync_behind(self: &Arc<Self>, bytes: u64) {
+        let mut state = self.state();
+        state.behind = state.behind.saturating_add(bytes);
+        if state.syncs || state.behind < BEHIND {
+            return;
+        }
+        (state.syncs, state.behind) = (true, 0);
+        drop(state);
+        let this = Arc::clone(self);
+        drop(blocking(move || {
+            let synced = this.slot.sync();
+            let mut state = this.state();
+            state.syncs = false;
+            if let Err(error) = synced {
+                state.failed.get_or_insert(error);
+            }
+            drop(state);
+            this.done.notify_waiters();
+            Ok(())
+        }));
     }
 
     /// Hashes what came ahead of its turn, if its turn has come and nobody does.
@@ -146,7 +182,7 @@ impl Assembly {
                 }
                 state.hash = Some(hash);
                 drop(state);
-                this.hashed.notify_waiters();
+                this.done.notify_waiters();
                 return Ok(());
             }
         }));

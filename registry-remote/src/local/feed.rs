@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Bytes, BytesMut};
 use futures_util::{
     StreamExt as _,
     future::{self, BoxFuture},
@@ -14,12 +14,16 @@ use futures_util::{
 use super::{assembly::Assembly, blocking};
 use crate::{ByteStream, Error};
 
-/// Bytes that are hashed and written at once. Two batches of each stream are in memory.
+/// Bytes that are hashed and written at once, or about as many. Two batches of each stream are in
+/// memory.
 const BATCH: usize = 256 * 1024;
 
 /// A stream of a blob's bytes from `position` on.
 pub(crate) struct Feed {
     stream: ByteStream,
+    ended: bool,
+    /// How the stream ended, until what came before that is written.
+    failed: Option<Error>,
     /// What did not fit into the last batch.
     rest: Bytes,
     position: u64,
@@ -30,7 +34,14 @@ pub(crate) struct Feed {
 impl Feed {
     /// A stream whose first byte belongs at `position`.
     pub(crate) fn new(stream: ByteStream, position: u64) -> Self {
-        Self { stream, rest: Bytes::new(), position, received: Arc::default() }
+        Self {
+            stream,
+            ended: false,
+            failed: None,
+            rest: Bytes::new(),
+            position,
+            received: Arc::default(),
+        }
     }
 
     /// Counts what comes in `received` too.
@@ -53,41 +64,18 @@ impl Feed {
         assembly: &Arc<Assembly>,
         mut end: impl FnMut(u64) -> Option<u64> + Send,
     ) -> Result<(), Error> {
-        let mut work: BoxFuture<'static, _> = Box::pin(future::ok(Vec::new()));
-        let mut batch = Vec::new();
+        let mut work: BoxFuture<'static, _> = Box::pin(future::ok(()));
         let mut stop = self.position;
         loop {
-            let mut more = true;
-            let mut read = Ok(());
-            while more && batch.len() < BATCH {
-                if self.position >= stop {
-                    match end(self.position) {
-                        Some(next) => stop = next,
-                        None => more = false,
-                    }
-                    continue;
-                }
-                match self.take(&mut batch, stop).await {
-                    Ok(taken) => more = taken,
-                    Err(error) => (read, more) = (Err(error), false),
-                }
-            }
-            let done: Result<Vec<u8>, Error> = work.await;
-            let at = self.position - batch.len() as u64;
-            let mut full = std::mem::replace(&mut batch, done?);
-            read?;
-            if full.is_empty() && !more {
+            let at = self.position;
+            let batch = self.batch(&mut stop, &mut end).await;
+            work.await?;
+            let batch = batch?;
+            if batch.is_empty() {
                 return Ok(());
             }
             let assembly = Arc::clone(assembly);
-            work = Box::pin(blocking(move || {
-                assembly.write(at, &full)?;
-                full.clear();
-                Ok(full)
-            }));
-            if !more {
-                return work.await.map(drop);
-            }
+            work = Box::pin(blocking(move || assembly.write(at, &batch)));
         }
     }
 
@@ -97,19 +85,55 @@ impl Feed {
         let _ = self.stream.next().await;
     }
 
-    /// Moves bytes that lie before `stop` into a batch that is not full; says whether there may be
-    /// more.
-    async fn take(&mut self, batch: &mut Vec<u8>, stop: u64) -> Result<bool, Error> {
-        if self.rest.is_empty() {
-            let Some(chunk) = self.stream.next().await else { return Ok(false) };
-            self.rest = chunk?;
-            self.received.fetch_add(self.rest.len() as u64, Ordering::Relaxed);
+    /// The next bytes; none where the stream ends, or may not go on. What came in large pieces is
+    /// not copied.
+    async fn batch(
+        &mut self,
+        stop: &mut u64,
+        end: &mut (impl FnMut(u64) -> Option<u64> + Send),
+    ) -> Result<Bytes, Error> {
+        let mut batch = BytesMut::new();
+        while batch.len() < BATCH {
+            if self.position >= *stop {
+                match end(self.position) {
+                    Some(next) => *stop = next,
+                    None => break,
+                }
+                continue;
+            }
+            if self.rest.is_empty() && !self.read().await {
+                break;
+            }
+            let room = usize::try_from(*stop - self.position).unwrap_or(usize::MAX);
+            let is_large = batch.is_empty() && self.rest.len().min(room) >= BATCH / 2;
+            let room = if is_large { room } else { room.min(BATCH - batch.len()) };
+            let part = self.rest.split_to(self.rest.len().min(room));
+            self.position += part.len() as u64;
+            if is_large {
+                return Ok(part);
+            }
+            batch.reserve(BATCH - batch.len());
+            batch.extend_from_slice(&part);
         }
-        let room = usize::try_from(stop - self.position).unwrap_or(usize::MAX);
-        let part = self.rest.len().min(BATCH - batch.len()).min(room);
-        batch.extend_from_slice(&self.rest[..part]);
-        self.rest.advance(part);
-        self.position += part as u64;
-        Ok(true)
+        match self.failed.take_if(|_| batch.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(batch.freeze()),
+        }
+    }
+
+    /// Reads on; says whether there was more.
+    async fn read(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        match self.stream.next().await {
+            Some(Ok(chunk)) => {
+                self.rest = chunk;
+                self.received.fetch_add(self.rest.len() as u64, Ordering::Relaxed);
+            }
+            Some(Err(error)) => (self.ended, self.failed) = (true, Some(error)),
+            None => self.ended = true,
+        }
+        !self.ended
     }
 }

@@ -34,6 +34,11 @@ impl Slot {
             .map_err(Error::local("write", &self.path))
     }
 
+    /// Waits until what was written is on the disk.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::local("write", &self.path))
+    }
+
     /// What is at `range` of the slot, less where the file ends.
     pub(crate) fn read_at(&self, range: Range<u64>) -> Result<Bytes, Error> {
         let at = |offset: u64| self.base.saturating_add(offset);

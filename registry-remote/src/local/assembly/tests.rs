@@ -134,3 +134,16 @@ async fn what_was_written_is_noted_behind_the_blob() {
     let note = stage.slot.read_at(SIZE as u64..SIZE as u64 + 1000).unwrap();
     assert_eq!(note, format!("registry-partial-1 {SIZE} 100-200 .\n"));
 }
+
+/// It takes every byte, and no disk is behind it.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_the_disk_says_while_bytes_still_come_is_not_lost() {
+    let content = Bytes::from(vec![7; usize::try_from(BEHIND).unwrap()]);
+    let file = File::options().write(true).open("/dev/null").unwrap();
+    let slot = Slot::new(Arc::new(file), 0, Path::new("test"));
+    let assembly = Assembly::new(&slot, &descriptor(&content), "test", None);
+    assembly.write(0, &content).unwrap();
+    let error = assembly.judge().await.unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Local, "{error}");
+}
