@@ -60,7 +60,8 @@ impl Manifest {
         Self::of(bytes, content_type, digest, what)
     }
 
-    /// Reads a manifest that was asked for by digest, and verifies it first.
+    /// Reads a manifest that was asked for by digest, and verifies it first: against its exact bytes, or,
+    /// for a signed manifest of Docker's schema 1, against these without the signatures.
     ///
     /// # Errors
     ///

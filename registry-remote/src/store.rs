@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use registry_name::{Digest, Identifier, Repository, Tag};
 
-use crate::{CopyListener, Descriptor, Error, Manifest, Parts, Plan, Verified};
+use crate::{CopyListener, Descriptor, Error, Manifest, Mismatch, Parts, Plan, Verified, verify};
 
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -174,6 +174,24 @@ pub async fn verified_blob(
     let bytes = source.open_blob(descriptor, 0).await?;
     let complaint = source.complaint(&descriptor.digest);
     Ok(Verified::new(bytes, descriptor, what).with_complaint(complaint))
+}
+
+/// The manifest that a tag or a digest names. A digest proves it, so that no source has to be
+/// believed: one that answers with something else is refused.
+pub(crate) async fn named_manifest(
+    source: &dyn Source,
+    identifier: &Identifier,
+) -> Result<Manifest, Error> {
+    let manifest = source.manifest(identifier).await?;
+    match identifier {
+        Identifier::Digest(expected) if !manifest.is_named(expected) => {
+            let actual = verify::digest(expected.algorithm(), manifest.bytes());
+            let mismatch = Mismatch::Digest { expected: expected.clone(), actual };
+            let what = format!("manifest {expected} of {}", source.location());
+            Err(Error::Integrity { what, mismatch })
+        }
+        _ => Ok(manifest),
+    }
 }
 
 /// All bytes of a small blob, verified.

@@ -15,7 +15,9 @@ use super::{
     parallel::in_order,
     plan::{Found, Node, Root},
 };
-use crate::{Descriptor, Error, Manifest, Platform, Sink, Source, media_type, select};
+use crate::{
+    Descriptor, Error, Manifest, Platform, Sink, Source, media_type, select, store::named_manifest,
+};
 
 /// Manifests of one copy, at most.
 const MAX_MANIFESTS: usize = 10_000;
@@ -102,7 +104,7 @@ async fn root(
     identifier: &Identifier,
     platforms: &[Platform],
 ) -> Result<(Manifest, bool), Error> {
-    let named = source.manifest(identifier).await?;
+    let named = named_manifest(source.as_ref(), identifier).await?;
     if named.is_schema1() && platforms.is_empty() {
         return Ok((sized(source.as_ref(), named).await?, true));
     }

@@ -7,7 +7,9 @@ use registry_name::{Digest, Identifier};
 use serde::{Deserialize, Serialize};
 
 use super::{Image, Index};
-use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, select};
+use crate::{
+    Descriptor, Error, Manifest, Platform, Source, media_type, select, store::named_manifest,
+};
 
 /// What a tag or a digest names: verified bytes that nobody has interpreted yet.
 ///
@@ -52,7 +54,7 @@ pub struct Version {
 ///
 /// As the source has them; unlike [`Remote::get`](crate::Remote::get) this refuses what is no manifest.
 pub async fn get(source: &Arc<dyn Source>, identifier: &Identifier) -> Result<Fetched, Error> {
-    let manifest = source.manifest(identifier).await?;
+    let manifest = named_manifest(source.as_ref(), identifier).await?;
     let what = format!("{identifier} of {}", source.location());
     let descriptor = manifest.descriptor().clone();
     let bytes = manifest.bytes().clone();

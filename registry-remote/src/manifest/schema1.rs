@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use registry_name::Digest;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::verify;
 
@@ -27,6 +27,20 @@ struct Signed {
 #[derive(Deserialize)]
 struct Signature {
     protected: String,
+}
+
+/// A document that has signatures and nothing else.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signatures {
+    #[serde(rename = "signatures")]
+    _signatures: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Versioned {
+    schema_version: u64,
 }
 
 /// Where the signed bytes end, and what followed them before the signatures were put in.
@@ -60,6 +74,11 @@ pub(super) fn is_signed_as(bytes: &[u8], digest: &Digest) -> bool {
     payload(bytes).is_some_and(|payload| verify::digest(digest.algorithm(), &payload) == *digest)
 }
 
+/// What was signed, if these bytes are that and the signatures, and nothing else.
+///
+/// The signatures come after `formatLength` bytes, and say what was in their place. Nobody vouches
+/// for that, so it is only believed where it was the end of a document of schema 1: then both
+/// documents have the same members in the same bytes, and what is read of one was in the other.
 fn payload(bytes: &[u8]) -> Option<Vec<u8>> {
     let signed: Signed = serde_json::from_slice(bytes).ok()?;
     let mut protected = signed.signatures.iter().map(|signature| {
@@ -70,7 +89,19 @@ fn payload(bytes: &[u8]) -> Option<Vec<u8>> {
     if !protected.all(|other| other.as_ref() == Some(&first)) {
         return None;
     }
-    let mut payload = bytes.get(..first.format_length)?.to_vec();
-    payload.extend(URL_SAFE_NO_PAD.decode(&first.format_tail).ok()?);
-    Some(payload)
+    let (members, rest) = bytes.split_at_checked(first.format_length)?;
+    let tail = URL_SAFE_NO_PAD.decode(&first.format_tail).ok()?;
+    if tail.trim_ascii() != b"}" || !is_signatures(rest) {
+        return None;
+    }
+    let payload = [members, &tail].concat();
+    let version = serde_json::from_slice::<Versioned>(&payload).ok()?.schema_version;
+    (version == 1).then_some(payload)
+}
+
+/// Whether a document that was read up to a member's end goes on with the signatures and ends.
+fn is_signatures(rest: &[u8]) -> bool {
+    let member = rest.trim_ascii_start().strip_prefix(b",");
+    let alone = member.map(|member| [b"{", member].concat());
+    alone.is_some_and(|alone| serde_json::from_slice::<Signatures>(&alone).is_ok())
 }

@@ -1,3 +1,5 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::*;
 
 const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -114,16 +116,18 @@ fn m14_schema_1_is_carried_and_not_understood() {
     assert!(reason(read(r#"{"schemaVersion":1}"#, None)).contains("fsLayers"));
 }
 
+/// `"signatures": …` that say where they stand and what was there before.
+fn signatures(length: usize, tail: &str) -> String {
+    let tail = URL_SAFE_NO_PAD.encode(tail);
+    let protected = format!(r#"{{"formatLength":{length},"formatTail":"{tail}"}}"#);
+    format!(r#""signatures": [{{"protected":"{}"}}]"#, URL_SAFE_NO_PAD.encode(protected))
+}
+
 #[test]
 fn m14_signed_schema_1_is_also_named_by_what_was_signed() {
     let payload = "{\n   \"schemaVersion\": 1,\n   \"fsLayers\": []\n}";
     let end = payload.len() - 2;
-    // {"formatLength":END,"formatTail":"Cn0"}
-    let protected = format!(r#"{{"formatLength":{end},"formatTail":"Cn0"}}"#);
-    let protected =
-        base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, protected);
-    let text =
-        format!("{},\n   \"signatures\": [{{\"protected\":\"{protected}\"}}]\n}}", &payload[..end]);
+    let text = format!("{},\n   {}\n}}", &payload[..end], signatures(end, "\n}"));
     let signed = verify::digest(Algorithm::Sha256, payload.as_bytes());
     let exact = verify::digest(Algorithm::Sha256, text.as_bytes());
     for named in [&signed, &exact] {
@@ -138,6 +142,41 @@ fn m14_signed_schema_1_is_also_named_by_what_was_signed() {
         Err(Error::Integrity { .. })
     ));
     assert!(!read(text, None).unwrap().is_named(&other));
+}
+
+#[test]
+fn i02_a_signature_does_not_make_other_content_what_was_signed() {
+    let open = |text: String| text.strip_suffix('}').unwrap().to_owned();
+    let (wanted, evil) = (image(""), open(image(r#""annotations":{},"#)));
+    let schema1 = r#"{"schemaVersion":1,"fsLayers":[]"#;
+    let other = format!(r#"{{"schemaVersion":1,"fsLayers":[{{"blobSum":"sha256:{HEX}"}}]"#);
+    let whole = format!("{schema1}}}");
+    let end = schema1.len();
+    let signed = signatures;
+    // What is asked for, and what comes instead.
+    let rows = [
+        // A manifest that knows no signatures, with nothing of what was signed in it.
+        (&wanted, format!("{evil},{}}}", signed(0, &wanted))),
+        (&whole, format!("{evil},{}}}", signed(0, &whole))),
+        (&wanted, format!("{schema1},{}}}", signed(0, &wanted))),
+        // One that could be signed, and was not; of the right beginning, and not.
+        (&whole, format!("{other},{}}}", signed(0, &whole))),
+        (&whole, format!("{other},{}}}", signed(end - 1, "]}"))),
+        // More than was signed: before the signatures, after them, in their name.
+        (&whole, format!(r#"{schema1},"name":"x",{}}}"#, signed(end, "}"))),
+        (&whole, format!(r#"{schema1},{},"name":"x"}}"#, signed(end, "}"))),
+        (&whole, format!(r#"{schema1},"signatures":[],{}}}"#, signed(end, "}"))),
+        // As it should be, in a manifest of the schema that has no signatures.
+        (&wanted, format!("{},{}}}", open(image("")), signed(wanted.len() - 1, "}"))),
+    ];
+    for (wanted, served) in rows {
+        let wanted = verify::digest(Algorithm::Sha256, wanted.as_bytes());
+        let result = Manifest::verified(served.clone(), None, &wanted, "a:b");
+        assert!(matches!(result, Err(Error::Integrity { .. })), "{served}: {result:?}");
+        if let Ok(manifest) = read(served, None) {
+            assert!(!manifest.is_named(&wanted));
+        }
+    }
 }
 
 #[test]

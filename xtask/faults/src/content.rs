@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -90,6 +90,17 @@ impl Blob {
     /// The descriptor as JSON.
     pub fn descriptor(&self) -> Value {
         json!({ "mediaType": self.media_type, "digest": self.digest, "size": self.bytes.len() })
+    }
+
+    /// This JSON document with a signature as those of Docker's schema 1, which claims that what
+    /// was signed is `other`, and nothing of this.
+    #[must_use]
+    pub fn signed_as(&self, other: &Self) -> Self {
+        let tail = URL_SAFE_NO_PAD.encode(&other.bytes);
+        let protected = json!({ "formatLength": 0, "formatTail": tail }).to_string();
+        let mut document: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        document["signatures"] = json!([{ "protected": URL_SAFE_NO_PAD.encode(protected) }]);
+        Self::new(&self.media_type, document.to_string())
     }
 }
 

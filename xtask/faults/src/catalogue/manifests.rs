@@ -205,6 +205,10 @@ fn kinds() -> Vec<Scenario> {
         .with_image(REPOSITORY, "inner", &small)
         .with_manifest(REPOSITORY, TAG, &lie);
     vec![
+        forged("manifest-forged-signature", "Other content claims to be what was signed", |_| ()),
+        forged("schema-1-forged-signature", "The same in Docker's schema 1", |manifest| {
+            manifest["schemaVersion"] = 1.into();
+        }),
         Scenario::new(&["M12"], "header-says-index", "An image travels as an index")
             .with_rules([on("*", PATH).always(Reply::registry().header("Content-Type", INDEX))])
             .expecting(ANY),
@@ -233,6 +237,25 @@ fn kinds() -> Vec<Scenario> {
             .at("A", Script::registry(lying))
             .expecting(ANY),
     ]
+}
+
+/// The image is asked for by digest, and another one comes whose signature claims that it is that.
+fn forged(name: &'static str, title: &'static str, change: fn(&mut Value)) -> Scenario {
+    let small = Image::small();
+    let other = Image::small().with_manifest(|manifest| {
+        manifest["annotations"] = json!({ "org.example": "another" });
+        change(manifest);
+    });
+    let forged = other.manifest.signed_as(&small.manifest);
+    Scenario::new(&["I02", "M14"], name, title)
+        .with_rules([every(
+            Reply::new(200)
+                .header("Content-Type", MANIFEST)
+                .header("Docker-Content-Digest", &small.manifest.digest)
+                .body(forged.bytes),
+        )])
+        .of(&small.manifest.digest)
+        .expecting(Expect::Failure(&[Class::Integrity]))
 }
 
 /// An image of Docker's schema 1, which has layers and no configuration: the first layer takes the
