@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod archive;
+mod bounds;
 mod client;
 mod compose;
 pub mod copy;

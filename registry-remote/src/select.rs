@@ -1,18 +1,17 @@
 //! From an index to what is wanted of it.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use registry_name::Identifier;
 use serde_json::value::RawValue;
 
 use crate::{
     Descriptor, Error, Manifest, Mismatch, Platform, Source,
+    bounds::Allowance,
     image::{Config, MAX_CONFIG},
     media_type, read_blob,
 };
 
-/// Indexes in indexes that are followed, at most: for a platform, and in a copy.
-pub(crate) const MAX_DEPTH: usize = 8;
 /// Entries without a platform that are read to learn theirs, at most.
 const MAX_UNNAMED: usize = 32;
 
@@ -25,55 +24,73 @@ const MAX_UNNAMED: usize = 32;
 ///
 /// # Errors
 ///
-/// [`Error::NoPlatform`], with all that is offered.
+/// [`Error::NoPlatform`], with all that is offered; [`Error::Limit`] where there is more to look at
+/// than [`Limits`](crate::copy::Limits) let in by default, or more than 32 entries without a
+/// platform.
 pub async fn image(
     source: &dyn Source,
     named: Manifest,
     wanted: &Platform,
 ) -> Result<Manifest, Error> {
+    image_within(source, named, wanted, &Allowance::usual(source)).await
+}
+
+/// The same, with what is left to a larger operation.
+pub(crate) async fn image_within(
+    source: &dyn Source,
+    named: Manifest,
+    wanted: &Platform,
+    allowance: &Allowance,
+) -> Result<Manifest, Error> {
     if !named.is_index() {
         check_alone(source, &named, std::slice::from_ref(wanted)).await?;
         return Ok(named);
     }
-    let mut offered = Vec::new();
+    let mut offered = Offers::default();
     let mut unnamed = Vec::new();
+    // What was left out matters only where nothing is found without it.
+    let mut left_out = None;
     let mut seen = HashSet::from([named.digest().clone()]);
-    let mut level = vec![named];
-    for _ in 0..=MAX_DEPTH {
-        let mut nested = Vec::new();
-        for index in &level {
-            for entry in index.manifests() {
-                let is_index = media_type::is_index(&entry.media_type);
-                match &entry.platform {
-                    Some(platform) if wanted.matches(platform) && !is_index => {
-                        return child(source, entry).await;
-                    }
-                    Some(platform) if is_index && !wanted.matches(platform) => {}
-                    _ if is_index && seen.insert(entry.digest.clone()) => {
-                        nested.push(entry.clone());
-                    }
-                    None if media_type::is_image(&entry.media_type) => unnamed.push(entry.clone()),
-                    _ => {}
+    let mut nested = VecDeque::new();
+    let mut next = Some((1, named));
+    while let Some((level, index)) = next {
+        for entry in index.manifests() {
+            let is_index = media_type::is_index(&entry.media_type);
+            match &entry.platform {
+                Some(platform) if wanted.matches(platform) && !is_index => {
+                    return read(source, entry, allowance).await;
                 }
+                Some(platform) if is_index && !wanted.matches(platform) => {}
+                _ if is_index && seen.insert(entry.digest.clone()) => {
+                    match allowance.level(level + 1) {
+                        Ok(()) => {
+                            allowance.count(1)?;
+                            nested.push_back((level + 1, entry.clone()));
+                        }
+                        Err(error) => left_out = Some(error),
+                    }
+                }
+                None if is_unnamed(entry) => match check_unnamed(unnamed.len(), allowance) {
+                    Ok(()) => unnamed.push(entry.clone()),
+                    Err(error) => left_out = Some(error),
+                },
+                _ => {}
             }
-            offered.extend(index.platforms());
         }
-        level.clear();
-        for entry in &nested {
-            level.push(child(source, entry).await?);
-        }
-        if level.is_empty() {
-            break;
-        }
+        offered.extend(index.platforms());
+        next = match nested.pop_front() {
+            Some((level, entry)) => Some((level, read(source, &entry, allowance).await?)),
+            None => None,
+        };
     }
-    for entry in unnamed.iter().take(MAX_UNNAMED) {
-        let image = child(source, entry).await?;
+    for entry in &unnamed {
+        let image = read(source, entry, allowance).await?;
         match platform_of(source, &image).await? {
             Some(platform) if wanted.matches(&platform) => return Ok(image),
             other => offered.extend(other),
         }
     }
-    Err(none(wanted, offered))
+    Err(left_out.unwrap_or_else(|| none(wanted, offered)))
 }
 
 /// The index with only the entries for some platforms, in its order and all of them; each platform
@@ -82,6 +99,7 @@ pub(crate) async fn entries(
     source: &dyn Source,
     index: Manifest,
     wanted: &[Platform],
+    allowance: &Allowance,
 ) -> Result<Manifest, Error> {
     if !index.is_index() {
         check_alone(source, &index, wanted).await?;
@@ -89,26 +107,28 @@ pub(crate) async fn entries(
     }
     let is_wanted = |offered: &Platform| wanted.iter().any(|wanted| wanted.matches(offered));
     let mut kept: Vec<Box<RawValue>> = Vec::new();
-    let (mut found, mut offered) = (Vec::new(), Vec::new());
+    let (mut found, mut others) = (Offers::default(), Offers::default());
     let mut seen = HashSet::from([index.digest().clone()]);
     // What is still to be looked at, the next on top.
-    let mut waiting = listed(&index, 0)?;
-    while let Some((depth, raw, entry)) = waiting.pop() {
+    let mut waiting = listed(&index, 1)?;
+    while let Some((level, raw, entry)) = waiting.pop() {
         let is_index = media_type::is_index(&entry.media_type);
         match entry.platform {
             Some(platform) if is_wanted(&platform) => {
                 kept.push(raw);
-                found.push(platform);
+                found.extend([platform]);
             }
-            None if is_index && depth < MAX_DEPTH && seen.insert(entry.digest.clone()) => {
-                waiting.extend(listed(&child(source, &entry).await?, depth + 1)?);
+            None if is_index && seen.insert(entry.digest.clone()) => {
+                allowance.level(level + 1)?;
+                allowance.count(1)?;
+                waiting.extend(listed(&read(source, &entry, allowance).await?, level + 1)?);
             }
-            other => offered.extend(other.filter(|platform| !platform.is_unknown())),
+            other => others.extend(other.filter(|platform| !platform.is_unknown())),
         }
     }
-    match wanted.iter().find(|wanted| !found.iter().any(|found| wanted.matches(found))) {
+    match wanted.iter().find(|wanted| !found.list.iter().any(|found| wanted.matches(found))) {
         Some(missing) => {
-            found.extend(offered);
+            found.extend(others.list);
             Err(none(missing, found))
         }
         None => index.with_raw_entries(&kept),
@@ -116,7 +136,8 @@ pub(crate) async fn entries(
 }
 
 /// The images that a manifest offers and their platforms, in its order, through indexes within.
-/// Placeholders are left out, and so is what does not say where it runs.
+/// Placeholders are left out, and so is what does not say where it runs; of entries without a
+/// platform, only the first [`MAX_UNNAMED`] are read for it.
 pub(crate) async fn offered(
     source: &dyn Source,
     manifest: &Manifest,
@@ -125,46 +146,86 @@ pub(crate) async fn offered(
         let platform = platform_of(source, manifest).await?;
         return Ok(platform.map(|at| (manifest.descriptor().clone(), at)).into_iter().collect());
     }
+    let allowance = Allowance::usual(source);
     let mut images = Vec::new();
     let mut unnamed = 0;
     let mut seen = HashSet::from([manifest.digest().clone()]);
-    let entries = |index: &Manifest, depth: usize| {
+    let entries = |index: &Manifest, level: usize| {
         let entries = index.manifests().iter().rev().cloned();
-        entries.map(|entry| (depth, entry)).collect::<Vec<_>>()
+        entries.map(|entry| (level, entry)).collect::<Vec<_>>()
     };
-    let mut waiting = entries(manifest, 0);
-    while let Some((depth, mut entry)) = waiting.pop() {
+    let mut waiting = entries(manifest, 1);
+    while let Some((level, mut entry)) = waiting.pop() {
         if media_type::is_index(&entry.media_type) {
-            if depth < MAX_DEPTH && seen.insert(entry.digest.clone()) {
-                waiting.extend(entries(&child(source, &entry).await?, depth + 1));
+            if seen.insert(entry.digest.clone()) {
+                allowance.level(level + 1)?;
+                allowance.count(1)?;
+                waiting.extend(entries(&read(source, &entry, &allowance).await?, level + 1));
             }
         } else if let Some(platform) = entry.platform.take() {
             if !platform.is_unknown() {
                 images.push((entry, platform));
             }
-        } else if media_type::is_image(&entry.media_type) && unnamed < MAX_UNNAMED {
+        } else if is_unnamed(&entry) && unnamed < MAX_UNNAMED {
             unnamed += 1;
-            let platform = platform_of(source, &child(source, &entry).await?).await?;
+            let platform = platform_of(source, &read(source, &entry, &allowance).await?).await?;
             images.extend(platform.map(|platform| (entry, platform)));
         }
     }
     Ok(images)
 }
 
+/// Whether an entry may be an image whose configuration alone says where it runs.
+fn is_unnamed(entry: &Descriptor) -> bool {
+    let is_image = media_type::is_image(&entry.media_type);
+    is_image && entry.platform.is_none() && entry.artifact_type.is_none()
+}
+
+/// Whether one entry more without a platform may be read for it.
+fn check_unnamed(before: usize, allowance: &Allowance) -> Result<(), Error> {
+    if before < MAX_UNNAMED {
+        return Ok(());
+    }
+    let what = "the number of entries without a platform";
+    Err(allowance.exceeded(what, format!("{MAX_UNNAMED} entries")))
+}
+
 /// The entries of an index, the last one first, with their exact text.
 fn listed(
     index: &Manifest,
-    depth: usize,
+    level: usize,
 ) -> Result<Vec<(usize, Box<RawValue>, Descriptor)>, Error> {
     let raw = index.raw_entries()?;
     let entries = raw.into_iter().zip(index.manifests().iter().cloned());
-    Ok(entries.rev().map(|(raw, entry)| (depth, raw, entry)).collect())
+    Ok(entries.rev().map(|(raw, entry)| (level, raw, entry)).collect())
 }
 
-fn none(wanted: &Platform, offered: Vec<Platform>) -> Error {
-    let mut seen = HashSet::new();
-    let offered = offered.into_iter().filter(|platform| seen.insert(platform.clone()));
-    Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: offered.collect() }
+/// Platforms that are offered, each once: a stranger may repeat one for ever.
+#[derive(Default)]
+struct Offers {
+    list: Vec<Platform>,
+    known: HashSet<Platform>,
+}
+
+impl Extend<Platform> for Offers {
+    fn extend<T: IntoIterator<Item = Platform>>(&mut self, offered: T) {
+        let new = offered.into_iter().filter(|platform| self.known.insert(platform.clone()));
+        self.list.extend(new);
+    }
+}
+
+fn none(wanted: &Platform, offered: Offers) -> Error {
+    Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: offered.list }
+}
+
+/// As [`child`], where there is leave to read it.
+async fn read(
+    source: &dyn Source,
+    entry: &Descriptor,
+    allowance: &Allowance,
+) -> Result<Manifest, Error> {
+    allowance.read(entry.size)?;
+    child(source, entry).await
 }
 
 /// The manifest that an entry of an index describes, verified against the entry.
@@ -199,7 +260,9 @@ async fn check_alone(
     image.check_understood(&format!("{} of {}", image.digest(), source.location()))?;
     let Some(said) = platform_of(source, image).await? else { return Ok(()) };
     match wanted.iter().find(|wanted| said.contradicts(wanted)) {
-        Some(wanted) => Err(none(wanted, vec![said])),
+        Some(wanted) => {
+            Err(Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: vec![said] })
+        }
         None => Ok(()),
     }
 }

@@ -75,7 +75,8 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// As [`get_manifest`](Self::get_manifest).
+    /// As [`get_manifest`](Self::get_manifest); [`Error::Limit`] where indexes within it go beyond
+    /// the default [`Limits`](crate::copy::Limits).
     pub async fn summary(&self, identifier: &Identifier) -> Result<Summary, Error> {
         let manifest = self.get_manifest(identifier).await?;
         let images = select::offered(self, &manifest).await?;

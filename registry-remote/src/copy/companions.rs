@@ -1,26 +1,21 @@
 //! What goes along with a copy: manifests that refer to what is copied, and what is tagged by its
 //! digest.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
 use registry_name::{Digest, Identifier, Tag};
 
 use super::{
-    CopyOptions, Wanted,
-    discover::{Look, look},
+    Wanted,
+    discover::{Ends, Look, look},
     parallel::in_order,
     plan::Root,
 };
-use crate::{Descriptor, Error, Sink, Source, select};
+use crate::{Descriptor, Error, Source, select};
 
 /// Looks for companions, round by round.
 pub(super) struct Companions<'a> {
-    source: &'a Arc<dyn Source>,
-    sink: &'a Arc<dyn Sink>,
-    options: &'a CopyOptions,
+    ends: Ends<'a>,
     round: usize,
     met: HashSet<Digest>,
     /// Tags that are made of a digest, by that digest; listed once.
@@ -28,12 +23,8 @@ pub(super) struct Companions<'a> {
 }
 
 impl<'a> Companions<'a> {
-    pub(super) fn new(
-        source: &'a Arc<dyn Source>,
-        sink: &'a Arc<dyn Sink>,
-        options: &'a CopyOptions,
-    ) -> Self {
-        Self { source, sink, options, round: 0, met: HashSet::new(), tags: None }
+    pub(super) fn new(ends: Ends<'a>) -> Self {
+        Self { ends, round: 0, met: HashSet::new(), tags: None }
     }
 
     /// What goes along with these manifests.
@@ -45,49 +36,40 @@ impl<'a> Companions<'a> {
     }
 
     async fn referring(&mut self, subjects: Vec<Digest>) -> Result<Vec<Look>, Error> {
-        let Some(wanted) = &self.options.referrers else { return Ok(Vec::new()) };
+        let ends = self.ends;
+        let Some(wanted) = &ends.options.referrers else { return Ok(Vec::new()) };
         if self.round > wanted.depth {
             return Ok(Vec::new());
         }
-        let (source, jobs) = (self.source, self.options.jobs);
-        let types = &wanted.artifact_types;
-        let listed = in_order(subjects, jobs, |subject| referrers(source, subject, types)).await?;
+        let (jobs, types) = (ends.options.jobs, &wanted.artifact_types);
+        let listed = in_order(subjects, jobs, |subject| referrers(ends, subject, types)).await?;
         let new = listed.into_iter().flatten();
         let new = new.filter(|found| self.met.insert(found.digest.clone())).collect();
-        in_order(new, jobs, |found| self.referrer(found)).await
-    }
-
-    async fn referrer(&self, found: Descriptor) -> Result<Look, Error> {
-        let manifest = select::child(self.source.as_ref(), &found).await?;
-        let identifier = Identifier::Digest(found.digest.clone());
-        let present = self.sink.resolve(&identifier).await?.is_some();
-        let mut root = Root::new(manifest.descriptor().clone(), true);
-        root.write = !present;
-        Ok(Look { root, manifest, present })
+        in_order(new, jobs, |found| referrer(ends, found)).await
     }
 
     async fn tagged(&mut self, subjects: &[Digest]) -> Result<Vec<Look>, Error> {
-        if !self.options.digest_tags {
+        let ends = self.ends;
+        if !ends.options.digest_tags {
             return Ok(Vec::new());
         }
         if self.tags.is_none() {
-            self.tags = Some(digest_tags(self.source.as_ref()).await?);
+            self.tags = Some(digest_tags(ends.source.as_ref()).await?);
         }
         let tags =
             self.tags.iter().flat_map(|tags| subjects.iter().filter_map(|one| tags.get(one)));
-        in_order(tags.flatten().collect(), self.options.jobs, |tag| {
-            let (source, sink) = (Arc::clone(self.source), Arc::clone(self.sink));
-            look(source, sink, Wanted::tag(tag), self.options, true)
-        })
-        .await
+        let tags: Vec<_> = tags.flatten().collect();
+        ends.allowance.count(tags.len())?;
+        in_order(tags, ends.options.jobs, |tag| look(ends, Wanted::tag(tag), true)).await
     }
 }
 
 async fn referrers(
-    source: &Arc<dyn Source>,
+    ends: Ends<'_>,
     subject: Digest,
     types: &[String],
 ) -> Result<Vec<Descriptor>, Error> {
+    let source = ends.source;
     // One type may be filtered by the registry; several are filtered here.
     let one = <&[String; 1]>::try_from(types).ok().map(|[one]| one.as_str());
     let Some(mut found) = source.referrers_of(&subject, one).await? else {
@@ -98,7 +80,18 @@ async fn referrers(
         types.is_empty() || found.artifact_type.as_ref().is_some_and(|kind| types.contains(kind))
     };
     found.retain(|found| found.is_manifest() && is_wanted(found));
+    ends.allowance.count(found.len())?;
     Ok(found)
+}
+
+async fn referrer(ends: Ends<'_>, found: Descriptor) -> Result<Look, Error> {
+    ends.allowance.read(found.size)?;
+    let manifest = select::child(ends.source.as_ref(), &found).await?;
+    let identifier = Identifier::Digest(found.digest.clone());
+    let present = ends.sink.resolve(&identifier).await?.is_some();
+    let mut root = Root::new(manifest.descriptor().clone(), true);
+    root.write = !present;
+    Ok(Look { root, manifest, present })
 }
 
 async fn digest_tags(source: &dyn Source) -> Result<HashMap<Digest, Vec<Tag>>, Error> {

@@ -16,11 +16,9 @@ use super::{
     plan::{Found, Node, Root},
 };
 use crate::{
-    Descriptor, Error, Manifest, Platform, Sink, Source, media_type, select, store::named_manifest,
+    Descriptor, Error, Manifest, Platform, Sink, Source, bounds::Allowance, media_type, select,
+    store::named_manifest,
 };
-
-/// Manifests of one copy, at most.
-const MAX_MANIFESTS: usize = 10_000;
 
 /// Looks at both sides, and reads every manifest that has to be written.
 pub(super) async fn discover(
@@ -29,12 +27,12 @@ pub(super) async fn discover(
     sink: &Arc<dyn Sink>,
     options: &CopyOptions,
 ) -> Result<Found, Error> {
-    let mut walk = Walk { source, sink, options, found: Found::default(), seen: HashSet::new() };
-    let looks = in_order(wanted.to_vec(), options.jobs, |wanted| {
-        look(Arc::clone(source), Arc::clone(sink), wanted, options, false)
-    });
+    let allowance = &Allowance::new(source.as_ref(), options.limits, wanted.len());
+    let ends = Ends { source, sink, options, allowance };
+    let mut walk = Walk { ends, found: Found::default(), seen: HashSet::new() };
+    let looks = in_order(wanted.to_vec(), options.jobs, |wanted| look(ends, wanted, false));
     let mut subjects = walk.add(looks.await?).await?;
-    let mut companions = Companions::new(source, sink, options);
+    let mut companions = Companions::new(ends);
     for _ in 0..options.rounds() {
         if subjects.is_empty() {
             break;
@@ -43,6 +41,15 @@ pub(super) async fn discover(
         subjects = walk.add(looks).await?;
     }
     Ok(walk.found)
+}
+
+/// Both sides of a copy, how it is done, and how much of the source it may read yet.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'a> {
+    pub(super) source: &'a Arc<dyn Source>,
+    pub(super) sink: &'a Arc<dyn Sink>,
+    pub(super) options: &'a CopyOptions,
+    pub(super) allowance: &'a Allowance,
 }
 
 /// A root, seen from both sides.
@@ -54,20 +61,12 @@ pub(super) struct Look {
 }
 
 /// Asks the source for an image and the sink for its tags, at the same time.
-pub(super) async fn look(
-    source: Arc<dyn Source>,
-    sink: Arc<dyn Sink>,
-    wanted: Wanted,
-    options: &CopyOptions,
-    companion: bool,
-) -> Result<Look, Error> {
+pub(super) async fn look(ends: Ends<'_>, wanted: Wanted, companion: bool) -> Result<Look, Error> {
+    let Ends { source, sink, options, .. } = ends;
     let platforms = if companion { &[][..] } else { &options.platforms };
-    let named = root(&source, &wanted.from, platforms);
+    let named = root(ends, &wanted.from, platforms);
     let tags = wanted.tags.iter().map(|tag| Identifier::Tag(tag.clone()));
-    let there = future::try_join_all(tags.map(|tag| {
-        let sink = Arc::clone(&sink);
-        async move { sink.resolve(&tag).await }
-    }));
+    let there = future::try_join_all(tags.map(|tag| async move { sink.resolve(&tag).await }));
     // What the source says matters more, where both sides fail.
     let (named, there) = future::join(named, there).await;
     let (manifest, is_stored) = named?;
@@ -100,22 +99,24 @@ pub(super) async fn look(
 /// What `identifier` names, narrowed to the platforms that were asked for; and whether the source
 /// holds it, rather than it having been made here.
 async fn root(
-    source: &Arc<dyn Source>,
+    ends: Ends<'_>,
     identifier: &Identifier,
     platforms: &[Platform],
 ) -> Result<(Manifest, bool), Error> {
+    let Ends { source, allowance, .. } = ends;
     let named = named_manifest(source.as_ref(), identifier).await?;
+    allowance.read(named.descriptor().size)?;
     if named.is_schema1() && platforms.is_empty() {
         return Ok((sized(source.as_ref(), named).await?, true));
     }
     match platforms {
         [] => Ok((named, true)),
         [one] if !one.is_wildcard() => {
-            Ok((select::image(source.as_ref(), named, one).await?, true))
+            Ok((select::image_within(source.as_ref(), named, one, allowance).await?, true))
         }
         several => {
             let digest = named.digest().clone();
-            let narrowed = select::entries(source.as_ref(), named, several).await?;
+            let narrowed = select::entries(source.as_ref(), named, several, allowance).await?;
             let is_stored = *narrowed.digest() == digest;
             Ok((narrowed, is_stored))
         }
@@ -127,9 +128,7 @@ fn is_same_repository(source: &dyn Source, sink: &dyn Sink) -> bool {
 }
 
 struct Walk<'a> {
-    source: &'a Arc<dyn Source>,
-    sink: &'a Arc<dyn Sink>,
-    options: &'a CopyOptions,
+    ends: Ends<'a>,
     found: Found,
     seen: HashSet<Digest>,
 }
@@ -155,27 +154,19 @@ impl Walk<'_> {
         }
         let mut level = Vec::new();
         for (manifest, present) in new {
-            level.extend(self.below(&manifest, present));
+            level.extend(self.below(&manifest, present)?);
         }
-        for depth in 0.. {
+        for depth in 1.. {
             if level.is_empty() {
                 break;
             }
-            if depth == select::MAX_DEPTH {
-                return Err(limit("the nesting of indexes", select::MAX_DEPTH));
-            }
-            if self.seen.len() > MAX_MANIFESTS {
-                return Err(limit("the number of manifests", MAX_MANIFESTS));
-            }
+            self.ends.allowance.level(depth)?;
             subjects.extend(level.iter().map(|below| below.descriptor.digest.clone()));
-            let (source, sink) = (self.source, self.sink);
-            let searching = self.options.rounds() > 0;
-            let read = in_order(level, self.options.jobs, |below| {
-                read(Arc::clone(source), Arc::clone(sink), below, searching)
-            });
+            let ends = self.ends;
+            let read = in_order(level, ends.options.jobs, |below| read(ends, below));
             level = Vec::new();
             for (manifest, present) in read.await?.into_iter().flatten() {
-                level.extend(self.below(&manifest, present));
+                level.extend(self.below(&manifest, present)?);
                 if !present {
                     self.found.insert(Node { manifest, whole: true });
                 }
@@ -186,32 +177,32 @@ impl Walk<'_> {
 
     /// The manifests that one leads to and that were not met yet. Of one that is in the sink they
     /// matter only where something may refer to them.
-    fn below(&mut self, manifest: &Manifest, present: bool) -> Vec<Below> {
-        if present && self.options.rounds() == 0 {
-            return Vec::new();
+    fn below(&mut self, manifest: &Manifest, present: bool) -> Result<Vec<Below>, Error> {
+        if present && self.ends.options.rounds() == 0 {
+            return Ok(Vec::new());
         }
         let children = manifest.children().filter(|child| child.is_manifest());
         let new = children.filter(|child| self.seen.insert(child.digest.clone()));
-        new.map(|child| Below { descriptor: child.clone(), present }).collect()
+        let below: Vec<_> = new.map(|child| Below { descriptor: child.clone(), present }).collect();
+        self.ends.allowance.count(below.len())?;
+        Ok(below)
     }
 }
 
 /// Reads a manifest that has to be written, or whose children have to be known.
-async fn read(
-    source: Arc<dyn Source>,
-    sink: Arc<dyn Sink>,
-    below: Below,
-    searching: bool,
-) -> Result<Option<(Manifest, bool)>, Error> {
+async fn read(ends: Ends<'_>, below: Below) -> Result<Option<(Manifest, bool)>, Error> {
     let Below { descriptor, present } = below;
     let identifier = Identifier::Digest(descriptor.digest.clone());
-    let present = present || sink.resolve(&identifier).await?.is_some();
+    let present = present || ends.sink.resolve(&identifier).await?.is_some();
+    let searching = ends.options.rounds() > 0;
     let is_index = media_type::is_index(&descriptor.media_type);
     if present && !(searching && is_index) {
         return Ok(None);
     }
-    let child = select::child(source.as_ref(), &descriptor).await?;
-    Ok(Some((sized(source.as_ref(), child).await?, present)))
+    ends.allowance.read(descriptor.size)?;
+    let source = ends.source.as_ref();
+    let child = select::child(source, &descriptor).await?;
+    Ok(Some((sized(source, child).await?, present)))
 }
 
 /// Docker's schema 1 does not say how long its blobs are; the source does.
@@ -253,8 +244,4 @@ pub(super) fn check_names(roots: &[Root]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn limit(what: &str, limit: usize) -> Error {
-    Error::Limit { what: what.to_owned(), limit: limit.to_string() }
 }

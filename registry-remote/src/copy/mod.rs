@@ -23,11 +23,12 @@ use registry_name::{Identifier, Tag};
 pub(crate) use self::event::Listener;
 pub use self::{
     event::{CopyEvent, CopyListener},
-    filter::{TagFilter, TagPattern},
+    filter::{PatternError, TagFilter, TagPattern},
     options::{CopyOptions, DEFAULT_JOBS, Referring},
     plan::{Plan, Root},
     report::Report,
 };
+pub use crate::bounds::Limits;
 use crate::{Error, Sink, Source};
 
 /// One image to copy: what names it in the source, and its tags in the sink. Without a tag it
@@ -90,8 +91,9 @@ pub async fn copy(
 ///
 /// # Errors
 ///
-/// As [`copy()`]; [`Error::Unsupported`] where nothing is asked for, or where the source cannot
-/// list what is to go along.
+/// As [`copy()`]; [`Error::Limit`] where there is more to it than [`CopyOptions::limits`] lets in;
+/// [`Error::Unsupported`] where nothing is asked for, or where the source cannot list what is to go
+/// along.
 pub async fn plan(
     source: &Arc<dyn Source>,
     wanted: &[Wanted],

@@ -4,8 +4,8 @@ use std::{fmt, num::NonZeroU64};
 
 use registry_transport::Cancellation;
 
-use super::{CopyListener, event::Listener};
-use crate::{Platform, limits, select};
+use super::{CopyListener, Limits, event::Listener};
+use crate::{Platform, bounds, limits};
 
 /// How many blobs move at a time, unless somebody says otherwise.
 pub const DEFAULT_JOBS: usize = limits::JOBS;
@@ -40,6 +40,8 @@ pub struct CopyOptions {
     pub digest_tags: bool,
     /// Whether a tag that names something else in the sink stays as it is.
     pub no_clobber: bool,
+    /// How far to follow what strangers list.
+    pub limits: Limits,
     /// Bytes of blobs a second that are read at most, by all jobs together.
     pub rate: Option<NonZeroU64>,
     /// Is told what happens.
@@ -80,6 +82,7 @@ impl Default for CopyOptions {
             referrers: None,
             digest_tags: false,
             no_clobber: false,
+            limits: Limits::default(),
             rate: None,
             events: None,
             cancellation: None,
@@ -89,7 +92,7 @@ impl Default for CopyOptions {
 
 impl Default for Referring {
     fn default() -> Self {
-        Self { depth: select::MAX_DEPTH, artifact_types: Vec::new() }
+        Self { depth: bounds::DEPTH, artifact_types: Vec::new() }
     }
 }
 
@@ -102,6 +105,7 @@ impl fmt::Debug for CopyOptions {
             .field("referrers", &self.referrers)
             .field("digest_tags", &self.digest_tags)
             .field("no_clobber", &self.no_clobber)
+            .field("limits", &self.limits)
             .field("rate", &self.rate)
             .finish_non_exhaustive()
     }
