@@ -26,7 +26,7 @@ pub mod verify;
 pub use self::{
     archive::{ArchiveKind, ArchiveSource, ArchiveWriter},
     client::{Client, ClientBuilder},
-    compose::{Composed, Compression, ImageBuilder, IndexBuilder, Input},
+    compose::{Composed, Compression, ImageBuilder, IndexBuilder, Input, Listed},
     copy::{CopyEvent, CopyListener, CopyOptions, Plan, Report, copy},
     descriptor::Descriptor,
     error::{Error, ErrorKind, Mismatch},

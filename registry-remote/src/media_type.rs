@@ -65,6 +65,20 @@ pub fn is_nondistributable(media_type: &str) -> bool {
         || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 }
 
+/// What a layer of Docker's types is called in an OCI manifest ([image-spec,
+/// compatibility](https://github.com/opencontainers/image-spec/blob/main/media-types.md#compatibility-matrix)).
+pub(crate) fn oci_layer(media_type: &str) -> Option<&'static str> {
+    Some(match media_type {
+        DOCKER_LAYER => OCI_LAYER_GZIP,
+        "application/vnd.docker.image.rootfs.diff.tar" => OCI_LAYER,
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => OCI_LAYER_ZSTD,
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" => {
+            "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+        }
+        _ => return None,
+    })
+}
+
 /// A `Content-Type` without its parameters, in lower case.
 pub fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()

@@ -66,9 +66,16 @@ pub trait Source: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The repository, if this is one: a registry can mount its blobs instead of taking them.
+    /// The repository, if this is one.
     fn repository(&self) -> Option<&Repository> {
         None
+    }
+
+    /// The repository that has this blob: its registry can mount it elsewhere instead of taking its
+    /// bytes. For a source that is one, it has all of them.
+    fn mount_from(&self, blob: &Digest) -> Option<&Repository> {
+        let _ = blob;
+        self.repository()
     }
 
     /// The tags there are; `None` where this place keeps no such list.

@@ -67,7 +67,8 @@ async fn a_layer_is_the_same_from_bytes_a_file_a_stream_and_a_reader() {
         let mut digests = Vec::new();
         for input in inputs {
             let mut builder = ImageBuilder::new(&Platform::linux_amd64());
-            let layer = builder.layer(input, compression).await.unwrap().clone();
+            let layer = builder.layer(input, compression).await.unwrap();
+            let layer = layer.descriptor().clone();
             assert_eq!(layer.size < content.len() as u64, compression != Compression::AsIs);
             let composed = builder.build().unwrap();
             digests.push(composed.identifier());
@@ -94,6 +95,7 @@ async fn what_is_compressed_already_is_taken_as_it_is_and_recognised() {
     let zst = zstd::encode_all(&*content, 1).unwrap();
     let mut builder = ImageBuilder::new(&Platform::linux_amd64());
     let layer = builder.layer(streamed(&zst), Compression::AsIs).await.unwrap();
+    let layer = layer.descriptor();
     assert_eq!((&layer.digest, &*layer.media_type), (&sha256(&zst), media_type::OCI_LAYER_ZSTD));
     let refused = builder.layer(Input::bytes(zst.clone()), Compression::Gzip).await;
     assert!(matches!(refused, Err(Error::Unsupported { .. })));
@@ -111,9 +113,8 @@ async fn the_bytes_depend_on_the_parts_and_on_nothing_else() {
     let build = || async {
         let mut builder = ImageBuilder::new(&platform);
         builder.config(r#"{"config":{"User":"1","Cmd":["/a"]},"author":"me"}"#).unwrap();
-        let layer = builder.layer(Input::bytes("tar"), Compression::AsIs).await.unwrap();
-        layer.annotations.insert("k".into(), "v".into());
-        let subject = layer.clone();
+        let mut layer = builder.layer(Input::bytes("tar"), Compression::AsIs).await.unwrap();
+        let subject = layer.annotation("k", "v").descriptor().clone();
         builder.annotation("b", "2").annotation("a", "1").subject(&subject).build().unwrap()
     };
     let composed = build().await;
@@ -137,12 +138,13 @@ async fn the_bytes_depend_on_the_parts_and_on_nothing_else() {
 async fn what_is_composed_goes_into_memory_a_layout_and_a_registry() {
     let stage = Stage::start().await;
     let directory = tempfile::tempdir().unwrap();
-    let mut index = IndexBuilder::new().annotation("a", "1");
+    let mut index = IndexBuilder::new();
+    index.annotation("a", "1");
     for architecture in ["amd64", "arm64"] {
         let mut image = ImageBuilder::new(&Platform::new("linux", architecture));
         image.layer(Input::bytes(content()), Compression::Gzip).await.unwrap();
         image.layer(streamed(&noise(1, 1200 << 10)), Compression::Zstd).await.unwrap();
-        index = index.image(&image.build().unwrap());
+        index.image(&image.build().unwrap());
     }
     let mut note = ImageBuilder::artifact("application/x.note");
     note.blob("text/plain", Input::bytes("a note")).await.unwrap();
@@ -179,7 +181,7 @@ async fn g12_an_artifact_has_an_empty_configuration_and_at_least_one_layer() {
 
     let mut own = ImageBuilder::artifact("a/b");
     own.config_blob("application/x.config", "{\"x\":1}");
-    own.blob("text/plain", streamed(b"")).await.unwrap().annotations.insert("a".into(), "b".into());
+    own.blob("text/plain", streamed(b"")).await.unwrap().annotation("a", "b");
     let own = own.build().unwrap();
     assert_eq!(own.manifest().config().unwrap().digest, sha256(b"{\"x\":1}"));
     let mut image = ImageBuilder::new(&Platform::linux_amd64());

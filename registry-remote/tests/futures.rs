@@ -5,9 +5,9 @@ use std::sync::Arc;
 use registry_name::{Digest, Identifier, Tag};
 use registry_remote::{
     ArchiveSource, ArchiveWriter, Blob, Client, Composed, Compression, CopyOptions, Descriptor,
-    Fetched, Image, ImageBuilder, Index, Input, Layer, Layout, Manifest, Memory, Plan, Platform,
-    Referrers, Remote, Repositories, Sink, Source, Tags, Version, copy, get, read_blob, select,
-    verified_blob,
+    Fetched, Image, ImageBuilder, Index, Input, Layer, Layout, Manifest, Memory, Part, Parts, Plan,
+    Platform, Referrers, Remote, Repositories, Sink, Source, Tags, Version, copy, get, read_blob,
+    select, verified_blob,
 };
 
 fn assert_send<T: Send>(_: T) {}
@@ -19,8 +19,8 @@ fn assert_shareable<T: Send + Sync>() {}
 fn every_public_future_is_send(
     (source, sink): (&Arc<dyn Source>, &Arc<dyn Sink>),
     (identifier, tag, digest): (&Identifier, &Tag, &Digest),
-    (blob, manifest, plan): (&Descriptor, &Manifest, &Plan),
-    (remote, platform): (&Remote, &Platform),
+    (blob, parts, manifest, plan): (&Descriptor, &Parts, &Manifest, &Plan),
+    (client, remote, platform): (&Client, &Remote, &Platform),
     (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
     (fetched, image, index, layer): (&Fetched, &Image, &Index, &Layer),
     (version, layout, mut composing): (&Version, &Layout, ImageBuilder),
@@ -45,6 +45,7 @@ fn every_public_future_is_send(
     assert_send(image.platform());
     assert_send(image.diff_ids());
     assert_send(image.layers());
+    assert_send(ImageBuilder::base(image));
     assert_send(composing.layer(Input::file("file"), Compression::Gzip));
     assert_send(composing.blob("type", Input::file("file")));
     assert_send(Index::open(source, identifier));
@@ -64,6 +65,8 @@ fn every_public_future_is_send(
     assert_send(sink.repair(manifest, source));
     assert_send(sink.finish());
 
+    assert_send(client.abandon_uploads());
+    assert_send(parts.open(Part::From(0)));
     assert_send(remote.blob(blob));
     assert_send(remote.head_blob(digest));
     assert_send(remote.check_push());

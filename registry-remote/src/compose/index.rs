@@ -1,13 +1,11 @@
 //! An index made here.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    Blobs, Composed,
+    about::{About, Lists, about_setters},
 };
-
-use serde::Serialize;
-
-use super::{About, Composed, manifest, plain};
 use crate::{Descriptor, Error, Platform, media_type};
 
 /// Builds an index of images, and of anything else.
@@ -19,7 +17,7 @@ use crate::{Descriptor, Error, Platform, media_type};
 /// for architecture in ["amd64", "arm64"] {
 ///     let mut image = ImageBuilder::new(&Platform::new("linux", architecture));
 ///     image.layer(Input::bytes("a tar file"), Compression::Zstd).await?;
-///     index = index.image(&image.build()?);
+///     index.image(&image.build()?);
 /// }
 /// assert_eq!(index.build()?.manifest().platforms().len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,20 +31,6 @@ pub struct IndexBuilder {
     about: About,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct IndexDocument<'a> {
-    schema_version: u8,
-    media_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    artifact_type: Option<&'a String>,
-    manifests: &'a [Descriptor],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a Descriptor>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    annotations: &'a BTreeMap<String, String>,
-}
-
 impl IndexBuilder {
     /// An index without entries.
     pub fn new() -> Self {
@@ -54,14 +38,12 @@ impl IndexBuilder {
     }
 
     /// Lists what was composed here, an image for its own platform.
-    #[must_use]
-    pub fn image(self, part: &Composed) -> Self {
+    pub fn image(&mut self, part: &Composed) -> &mut Self {
         self.image_for(part, part.platform.clone())
     }
 
     /// Lists what was composed here, for that platform or for none.
-    #[must_use]
-    pub fn image_for(mut self, part: &Composed, platform: Option<Platform>) -> Self {
+    pub fn image_for(&mut self, part: &Composed, platform: Option<Platform>) -> &mut Self {
         let mut entry = part.manifest().descriptor().clone();
         entry.platform = platform;
         self.parts.push(part.clone());
@@ -70,52 +52,26 @@ impl IndexBuilder {
 
     /// Lists something that will be where this index is copied to: a copy takes it along only if
     /// its source has it.
-    #[must_use]
-    pub fn entry(mut self, entry: Descriptor) -> Self {
+    pub fn entry(&mut self, entry: Descriptor) -> &mut Self {
         self.entries.push(entry);
         self
     }
 
-    /// Says something about the whole.
-    #[must_use]
-    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.about.annotations.insert(key.into(), value.into());
-        self
-    }
-
-    /// What kind of artifact this is.
-    #[must_use]
-    pub fn artifact_type(mut self, artifact_type: impl Into<String>) -> Self {
-        self.about.artifact_type = Some(artifact_type.into());
-        self
-    }
-
-    /// The manifest that this index is about.
-    #[must_use]
-    pub fn subject(mut self, subject: &Descriptor) -> Self {
-        self.about.subject = Some(plain(subject));
-        self
-    }
+    about_setters!();
 
     /// Puts it together.
     ///
     /// # Errors
     ///
     /// [`Error::Manifest`] where the parts do not make one.
-    pub fn build(self) -> Result<Composed, Error> {
-        let root = manifest(&IndexDocument {
-            schema_version: 2,
-            media_type: media_type::OCI_INDEX,
-            artifact_type: self.about.artifact_type.as_ref(),
-            manifests: &self.entries,
-            subject: self.about.subject.as_ref(),
-            annotations: &self.about.annotations,
-        })?;
-        let (mut manifests, mut blobs) = (HashMap::new(), HashMap::new());
+    pub fn build(&self) -> Result<Composed, Error> {
+        let lists = Lists::Index { manifests: &self.entries };
+        let root = self.about.write(media_type::OCI_INDEX, lists)?;
+        let (mut manifests, mut blobs) = (HashMap::new(), Blobs::default());
         for part in &self.parts {
             manifests
                 .extend(part.manifests.iter().map(|(key, value)| (key.clone(), value.clone())));
-            blobs.extend(part.blobs.iter().map(|(key, value)| (key.clone(), value.clone())));
+            blobs.extend(&part.blobs);
         }
         manifests.insert(root.digest().clone(), root.clone());
         let (manifests, blobs) = (Arc::new(manifests), Arc::new(blobs));

@@ -32,7 +32,7 @@ enum Kind {
 
 /// The bytes of a blob, which can be read as often as need be.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Bytes(Bytes),
     File { file: Arc<File>, path: PathBuf, size: u64 },
 }
@@ -64,7 +64,7 @@ impl Input {
     }
 
     /// The bytes as they come, and where they are already, if they can be read again from there.
-    pub(super) async fn open(self) -> Result<(ByteStream, Option<Content>), Error> {
+    pub(crate) async fn open(self) -> Result<(ByteStream, Option<Content>), Error> {
         let content = match self.0 {
             Kind::Stream(stream) => return Ok((stream, None)),
             Kind::Bytes(bytes) => Content::Bytes(bytes),
@@ -74,7 +74,7 @@ impl Input {
     }
 
     /// The bytes as they are, hashed.
-    pub(super) async fn keep(self) -> Result<(Descriptor, Content), Error> {
+    pub(crate) async fn keep(self) -> Result<(Descriptor, Content), Error> {
         let (mut stream, content) = self.open().await?;
         let mut spool = Spool::new(content.is_none());
         while let Some(chunk) = stream.next().await {

@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use registry_name::Digest;
+
 use super::{Plan, parallel::in_order};
 use crate::{Error, Sink, Source};
 
@@ -25,25 +27,29 @@ impl Plan {
     /// Bytes that [`Plan::run`] moves at most: none of what a registry takes from one of its own
     /// repositories.
     pub fn bytes_to_move(&self, source: &dyn Source, sink: &dyn Sink) -> u64 {
-        if is_mounted(source, sink) { 0 } else { self.bytes() }
+        let moving = self.blobs().iter().filter(|blob| !is_mounted(source, sink, &blob.digest));
+        moving.fold(0, |sum, blob| sum.saturating_add(blob.size))
     }
 
     /// Requests that [`Plan::run`] makes to registries at most, where none fails, no blob comes in
     /// parts and no token is needed.
     pub fn requests(&self, source: &dyn Source, sink: &dyn Sink) -> usize {
-        let read = usize::from(source.repository().is_some());
-        let (blob, manifest) = match sink.repository() {
-            None => (read, 0),
-            Some(_) if is_mounted(source, sink) => (1, 1),
-            // One that begins an upload, one that sends the bytes.
-            Some(_) => (read + 2, 1),
-        };
+        let to_registry = sink.repository().is_some();
+        let blobs = self.blobs().iter().map(|blob| {
+            let read = usize::from(source.mount_from(&blob.digest).is_some());
+            match to_registry {
+                false => read,
+                true if is_mounted(source, sink, &blob.digest) => 1,
+                // One that begins an upload, one that sends the bytes.
+                true => read + 2,
+            }
+        });
         let puts = self.manifests().map(|found| self.tags(found.digest()).count().max(1));
-        self.blobs().len() * blob + puts.sum::<usize>() * manifest
+        blobs.sum::<usize>() + puts.sum::<usize>() * usize::from(to_registry)
     }
 }
 
-fn is_mounted(source: &dyn Source, sink: &dyn Sink) -> bool {
-    let (from, to) = (source.repository(), sink.repository());
+fn is_mounted(source: &dyn Source, sink: &dyn Sink, blob: &Digest) -> bool {
+    let (from, to) = (source.mount_from(blob), sink.repository());
     from.zip(to).is_some_and(|(from, to)| from.registry() == to.registry())
 }

@@ -112,6 +112,10 @@ impl Source for Watched {
     fn repository(&self) -> Option<&Repository> {
         self.source.repository()
     }
+
+    fn mount_from(&self, blob: &Digest) -> Option<&Repository> {
+        self.source.mount_from(blob)
+    }
 }
 
 impl fmt::Debug for Watched {

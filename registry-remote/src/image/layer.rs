@@ -32,6 +32,10 @@ impl Layer {
         Ok(Self::new(Arc::clone(source), descriptor, None))
     }
 
+    pub(crate) fn source(&self) -> &Arc<dyn Source> {
+        &self.source
+    }
+
     /// What the manifest says of it.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor

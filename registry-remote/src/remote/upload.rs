@@ -142,13 +142,14 @@ impl Upload<'_> {
         }
     }
 
-    /// The verified bytes of a small blob, where the registry may take it in one request and
-    /// cannot mount it.
+    /// The verified bytes of a small blob, where the registry may take it in one request, and need
+    /// not be asked whether it has it.
     async fn small(&self) -> Result<Option<Bytes>, Error> {
         let learnt = self.remote.client.learnt(&self.remote.registry);
-        let refused =
-            learnt.single_post == Some(false) || self.known.is_some() || self.mountable().is_some();
-        if refused || self.descriptor.size > SINGLE_POST {
+        let from = self.source.mount_from(&self.descriptor.digest);
+        let is_home = from == Some(&self.remote.repository);
+        let asks = is_home || self.known.is_some() || self.mountable().is_some();
+        if asks || learnt.single_post == Some(false) || self.descriptor.size > SINGLE_POST {
             return Ok(None);
         }
         read_blob(self.source.as_ref(), self.descriptor, SINGLE_POST).await.map(Some)
@@ -246,7 +247,7 @@ impl Upload<'_> {
 
     /// Where the registry could take the blob from.
     fn mountable(&self) -> Option<&Repository> {
-        let from = self.source.repository().into_iter().chain(&self.known);
+        let from = self.source.mount_from(&self.descriptor.digest).into_iter().chain(&self.known);
         let mut elsewhere = from.filter(|from| {
             from.registry_str() == self.remote.repository.registry_str()
                 && **from != self.remote.repository
