@@ -13,10 +13,13 @@ use std::{
 use async_trait::async_trait;
 use registry_name::{Digest, Identifier, Tag};
 
-use self::directory::Directory;
+use self::{
+    directory::{Claim, Directory},
+    index::Entry,
+};
 use crate::{
-    ByteStream, Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
-    local::{blocking, draft::Draft, listing::Listing, partial::Partial, pour::pour_into, read},
+    ByteStream, Complaint, Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
+    local::{blocking, draft::Draft, listing::Listing, pour::pour_into, read},
 };
 
 /// How often to look whether another process is done with a blob.
@@ -30,11 +33,24 @@ const LOOK: Duration = Duration::from_millis(50);
 /// verified, and `index.json` is replaced under a lock. What a killed process had fetched of a blob
 /// of 1 MiB or more, the next one goes on with, for a week; other files that it left half-written are removed by the
 /// next copy. Symbolic links inside a layout are never followed.
+///
+/// A copy to a layout takes a blob to be there where a file of its name has its size; hashing all that
+/// is there would cost more than it finds. Whoever reads a blob finds out when it has rotted: its file
+/// is renamed to `.registry-HEX.damaged`, beside where it was, so that the next copy brings it again,
+/// and is removed then. Manifests are verified whenever they are looked at.
 #[derive(Debug)]
 pub struct Layout {
     directory: Arc<Directory>,
+    copying: Mutex<Copying>,
+}
+
+/// What is known of copies that have not finished.
+#[derive(Debug, Default)]
+struct Copying {
     /// Manifests that are part of what is copied, not what is copied.
-    inner: Mutex<HashSet<Digest>>,
+    inner: HashSet<Digest>,
+    /// Manifests that are here whole, and not listed yet.
+    entries: Vec<Entry>,
 }
 
 impl Layout {
@@ -42,7 +58,7 @@ impl Layout {
     /// and a directory that is made for a write that fails does not stay, unless there is
     /// something of use in it.
     pub fn create(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: Arc::new(Directory::new(directory.into())), inner: Mutex::default() }
+        Self { directory: Arc::new(Directory::new(directory.into())), copying: Mutex::default() }
     }
 
     /// A layout that exists.
@@ -93,8 +109,8 @@ impl Layout {
         Ok(Identifier::Digest(only.digest.clone()))
     }
 
-    fn inner(&self) -> MutexGuard<'_, HashSet<Digest>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn copying(&self) -> MutexGuard<'_, Copying> {
+        self.copying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A draft of a blob; `None` once the blob is here. While another process is at the blob, this
@@ -102,15 +118,17 @@ impl Layout {
     async fn draft(&self, blob: &Descriptor) -> Result<Option<Draft>, Error> {
         loop {
             let (directory, wanted) = (Arc::clone(&self.directory), blob.clone());
-            match blocking(move || directory.draft(&wanted)).await? {
-                Some(Partial::Ours(draft)) => return Ok(Some(draft)),
-                Some(Partial::Busy(_) | Partial::None) => tokio::time::sleep(LOOK).await,
-                None => return Ok(None),
+            // Where nobody waits for the draft any more, it goes before the directory does.
+            let claimed = blocking(move || Ok((directory.claim(&wanted)?, directory)));
+            match claimed.await? {
+                (Claim::Ours(draft), _) => return Ok(Some(draft)),
+                (Claim::Theirs, _) => tokio::time::sleep(LOOK).await,
+                (Claim::Present, _) => return Ok(None),
             }
         }
     }
 
-    async fn listing(&self) -> Result<Listing, Error> {
+    async fn listing(&self) -> Result<Arc<Listing>, Error> {
         let directory = Arc::clone(&self.directory);
         blocking(move || directory.listing()).await
     }
@@ -132,6 +150,10 @@ impl Source for Layout {
         let file = blocking(move || directory.open_blob(&wanted)).await?;
         let path = self.directory.blob_path(&descriptor.digest);
         Ok(read::stream(Arc::new(file), path, offset..descriptor.size))
+    }
+
+    fn complaint(&self, blob: &Digest) -> Option<Complaint> {
+        Some(Box::new(self.directory.suspect(blob)?))
     }
 
     async fn list_tags(&self) -> Result<Option<Vec<Tag>>, Error> {
@@ -166,11 +188,24 @@ impl Sink for Layout {
     }
 
     async fn begin(&self, plan: &Plan) -> Result<(), Error> {
-        let roots: HashSet<_> = plan.roots().iter().map(|root| &root.descriptor.digest).collect();
-        let digests = plan.manifests().map(Manifest::digest);
-        self.inner().extend(digests.filter(|digest| !roots.contains(digest)).cloned());
+        let roots = plan.roots().iter().filter(|root| root.write);
+        let entries = roots.flat_map(|root| Entry::all(&root.descriptor, &root.tags, true));
+        let entries: Vec<_> = entries.collect();
+        let mut inner: HashSet<_> = plan.manifests().map(Manifest::digest).cloned().collect();
+        {
+            let mut copying = self.copying();
+            for root in plan.roots() {
+                inner.remove(&root.descriptor.digest);
+                copying.inner.remove(&root.descriptor.digest);
+            }
+            copying.inner.extend(inner);
+        }
         let directory = Arc::clone(&self.directory);
-        blocking(move || directory.prepare()).await
+        blocking(move || {
+            directory.prepare()?;
+            directory.check_room(&entries)
+        })
+        .await
     }
 
     async fn put_blob(
@@ -185,29 +220,29 @@ impl Sink for Layout {
             draft.leave(&error);
             return Err(error);
         }
-        let size = descriptor.size;
-        blocking(move || draft.publish_sized(size)).await?;
+        let (directory, blob) = (Arc::clone(&self.directory), descriptor.clone());
+        blocking(move || directory.publish(draft, &blob.digest, blob.size)).await?;
         Ok(Stored::Written)
     }
 
-    /// Without a tag, a manifest is listed unless it belongs to another one of the same copy.
+    /// Without a tag, a manifest is listed unless it belongs to another one of the same copy. What
+    /// is to be listed is so once the copy finishes: `index.json` is written once.
     async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
-        let listed = !self.inner().contains(manifest.digest());
+        let (directory, stored) = (Arc::clone(&self.directory), manifest.clone());
+        blocking(move || directory.store_manifest(&stored)).await?;
+        let mut copying = self.copying();
+        let asked = !copying.inner.contains(manifest.digest());
+        copying.entries.extend(Entry::all(manifest.descriptor(), tags, asked));
+        Ok(())
+    }
+
+    async fn finish(&self) -> Result<(), Error> {
+        let entries = std::mem::take(&mut self.copying().entries);
+        if entries.is_empty() {
+            return Ok(());
+        }
         let directory = Arc::clone(&self.directory);
-        let (manifest, tags) = (manifest.clone(), tags.to_vec());
-        blocking(move || {
-            directory.prepare()?;
-            directory.store_manifest(&manifest)?;
-            for tag in &tags {
-                directory.list(manifest.descriptor(), Some(tag))?;
-            }
-            if listed && tags.is_empty() {
-                directory.list(manifest.descriptor(), None)
-            } else {
-                Ok(())
-            }
-        })
-        .await
+        blocking(move || directory.list(&entries)).await
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {

@@ -49,7 +49,7 @@ async fn a_draft_that_somebody_writes_is_not_swept() {
     let path = scratch.path().join("layout");
     let (source, manifest) = small_image(&[b"a layer"]);
     let first = Layout::create(&path);
-    let held: Arc<dyn registry_remote::Source> = Arc::new(Held);
+    let held: Arc<dyn registry_remote::Source> = Arc::new(local::Held);
     let mut writing = Box::pin(first.put_blob(&manifest.layers()[0], &held));
     // The draft is there once the writer waits for bytes that never come.
     let is_draft = |name: &String| name.starts_with("blobs/sha256/.registry-");
@@ -84,30 +84,4 @@ async fn a_file_where_a_layout_is_to_be_is_said_to_be_one() {
     let error = transfer(source, &by_tag("v1"), layout, Some("a")).await.unwrap_err();
     assert!(told(&error).contains("it is a file"), "{}", told(&error));
     assert_eq!(fs::read(&path).unwrap(), b"before");
-}
-
-/// A source whose bytes never come.
-#[derive(Debug)]
-struct Held;
-
-#[async_trait::async_trait]
-impl registry_remote::Source for Held {
-    fn location(&self) -> String {
-        "nowhere".to_owned()
-    }
-
-    async fn manifest(
-        &self,
-        _: &registry_name::Identifier,
-    ) -> Result<registry_remote::Manifest, registry_remote::Error> {
-        unreachable!("only blobs are asked for")
-    }
-
-    async fn open_blob(
-        &self,
-        _: &registry_remote::Descriptor,
-        _: u64,
-    ) -> Result<registry_remote::ByteStream, registry_remote::Error> {
-        Ok(Box::pin(futures_util::stream::pending()))
-    }
 }

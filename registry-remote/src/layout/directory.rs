@@ -1,52 +1,41 @@
-//! The directory of a layout: what is in it, and how it changes.
+//! The directory of a layout, and what is in it.
+
+mod ground;
+mod listed;
+mod written;
 
 use std::{
     collections::HashSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::Mutex,
 };
 
 use bytes::Bytes;
-use registry_name::{Digest, Identifier, Tag};
+use registry_name::{Digest, Identifier};
 use serde::Deserialize;
 
-use super::index;
+pub(super) use self::written::Claim;
+use self::{ground::Ground, listed::Known};
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
-    limits::RESUMED_FROM,
-    local::{
-        draft::{self, Draft},
-        listing::Listing,
-        partial::Partial,
-        read::{self, Found},
-    },
+    local::read::{self, Found},
     media_type,
 };
 
 const WHAT: &str = "OCI layout";
 const MARKER: &str = "oci-layout";
 const INDEX: &str = "index.json";
-/// A process that has not written to a blob for so long is not waited for.
-const STALLED: Duration = Duration::from_secs(30);
 const IS_FILE: &str = "it is a file; is it an archive?";
 
 /// Every function here waits for the disk.
 #[derive(Debug)]
 pub(super) struct Directory {
     root: PathBuf,
-    /// `None` before the first write.
-    made: Mutex<Option<Made>>,
-}
-
-/// What was not there before the first write.
-#[derive(Debug, Default)]
-struct Made {
-    /// The outermost first.
-    directories: Vec<PathBuf>,
-    marker: bool,
+    ground: Mutex<Ground>,
+    /// What `index.json` listed when it was last read.
+    known: Mutex<Option<Known>>,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +46,7 @@ struct Marker {
 
 impl Directory {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, made: Mutex::new(None) }
+        Self { root, ground: Mutex::default(), known: Mutex::default() }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -90,13 +79,6 @@ impl Directory {
         }
         let version = marker.image_layout_version.escape_debug();
         Err(self.broken(format!("it is of version {version}; only 1.0.0 is known")))
-    }
-
-    pub(super) fn listing(&self) -> Result<Listing, Error> {
-        match self.read(&[INDEX])? {
-            Some(bytes) => Listing::parse(&bytes, WHAT, &self.root),
-            None => Err(self.broken("it has no index.json; was a copy to it interrupted?")),
-        }
     }
 
     pub(super) fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
@@ -142,8 +124,9 @@ impl Directory {
 
     /// Whether there is a blob of that digest and size. What it holds is judged when it is read.
     pub(super) fn has(&self, digest: &Digest, size: u64) -> bool {
-        let metadata = fs::symlink_metadata(self.blob_path(digest));
-        metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+        let file = self.open(&blob_parts(digest));
+        let metadata = file.ok().flatten().and_then(|file| file.metadata().ok());
+        metadata.is_some_and(|metadata| metadata.len() == size)
     }
 
     /// What is listed, and has all that it needs.
@@ -156,124 +139,12 @@ impl Directory {
         let listing = self.listing()?;
         let entry = match identifier {
             Identifier::Digest(digest) => listing.digest(digest),
-            Identifier::Tag(tag) => match listing.tag(tag, &self.location()) {
-                Ok(entry) => Some(entry),
-                Err(Error::NotFound { .. } | Error::Unsupported { .. }) => None,
-                Err(error) => return Err(error),
+            Identifier::Tag(tag) => match *listing.tagged(tag) {
+                [only] => Some(only),
+                _ => None,
             },
         };
         Ok(entry.filter(|entry| self.is_whole(entry)).map(|entry| entry.digest.clone()))
-    }
-
-    /// Makes what is missing of a layout; refuses a directory that is something else.
-    pub(super) fn prepare(&self) -> Result<(), Error> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.is_some() {
-            return Ok(());
-        }
-        let new = made.insert(Made::default());
-        let missing = self.root.ancestors().take_while(|above| is_missing(above));
-        for directory in missing.collect::<Vec<_>>().into_iter().rev() {
-            make(directory)?;
-            new.directories.push(directory.to_owned());
-        }
-        if self.root.is_file() {
-            return Err(self.broken(IS_FILE));
-        }
-        if !self.is_foreign()? {
-            let draft = Draft::new(&self.root.join(MARKER))?;
-            draft.slot(0).write_at(0, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-            new.marker = draft.publish_first()?;
-        }
-        self.check_layout()?;
-        self.sweep();
-        Ok(())
-    }
-
-    /// Removes what killed processes left half-written. A linked directory is not the layout's.
-    fn sweep(&self) {
-        let blobs = self.root.join("blobs");
-        let algorithms = ["sha256", "sha512"].map(|algorithm| blobs.join(algorithm));
-        let is_ours = |path: &Path| fs::symlink_metadata(path).is_ok_and(|path| path.is_dir());
-        draft::sweep(&self.root);
-        if is_ours(&blobs) {
-            algorithms.iter().filter(|path| is_ours(path)).for_each(|path| draft::sweep(path));
-        }
-    }
-
-    /// A draft of a blob, ours or somebody else's; `None` where the blob is here.
-    pub(super) fn draft(&self, wanted: &Descriptor) -> Result<Option<Partial>, Error> {
-        self.prepare()?;
-        if self.has(&wanted.digest, wanted.size) {
-            return Ok(None);
-        }
-        let path = self.blob_path_made(&wanted.digest)?;
-        if wanted.size >= RESUMED_FROM {
-            match Partial::of(&path, wanted.size)? {
-                // It may have been finished since.
-                Partial::Ours(draft) if self.has(&wanted.digest, wanted.size) => {
-                    draft.discard();
-                    return Ok(None);
-                }
-                Partial::Ours(draft) => return Ok(Some(Partial::Ours(draft))),
-                Partial::Busy(idle) if idle < STALLED => return Ok(Some(Partial::Busy(idle))),
-                Partial::Busy(_) | Partial::None => {}
-            }
-        }
-        Draft::new(&path).map(|draft| Some(Partial::Ours(draft)))
-    }
-
-    /// The path of a blob, once its directory is there.
-    pub(super) fn blob_path_made(&self, digest: &Digest) -> Result<PathBuf, Error> {
-        let path = self.blob_path(digest);
-        let blobs = self.root.join("blobs");
-        for directory in [&*blobs, &*blobs.join(digest.algorithm().as_str())] {
-            make(directory)?;
-            let metadata = fs::symlink_metadata(directory);
-            if !metadata.map_err(Error::local("open", directory))?.is_dir() {
-                let name = directory.display();
-                return Err(self.broken(format!("{name} is no directory, or a link to one")));
-            }
-        }
-        Ok(path)
-    }
-
-    pub(super) fn store_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
-        let digest = manifest.digest();
-        let stored = self.stored_manifest(digest, Some(manifest.media_type()));
-        if matches!(stored, Ok(Some(stored)) if stored.bytes() == manifest.bytes()) {
-            return Ok(());
-        }
-        draft::replace(&self.blob_path_made(digest)?, manifest.bytes())
-    }
-
-    /// Adds an entry to `index.json`, while nobody else changes it.
-    pub(super) fn list(&self, entry: &Descriptor, tag: Option<&Tag>) -> Result<(), Error> {
-        let _lock = self.lock()?;
-        let old = self.read(&[INDEX])?;
-        if let Some(old) = &old {
-            Listing::parse(old, WHAT, &self.root)?;
-        }
-        let new = index::with_entry(old.as_deref(), entry, tag)
-            .map_err(|reason| self.broken(format!("its index.json is no index: {reason}")))?;
-        match new {
-            Some(new) => draft::replace(&self.root.join(INDEX), &new),
-            None => Ok(()),
-        }
-    }
-
-    /// The lock is on `oci-layout`, the one file that is never replaced, so that no file is left
-    /// in the layout that does not belong there. It ends with the file handle.
-    fn lock(&self) -> Result<File, Error> {
-        let path = self.root.join(MARKER);
-        let file = File::options().read(true).write(true).open(&path);
-        let file = file.map_err(Error::local("open", &path))?;
-        match file.lock() {
-            // Such file systems are rare, and have one user mostly.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
-            Err(error) => Err(Error::local("lock", path)(error)),
-            Ok(()) => Ok(file),
-        }
     }
 
     /// Whether the entry and all that it leads to is here, judged by size.
@@ -344,18 +215,6 @@ impl Directory {
         }
     }
 
-    /// Whether there is something in the directory. Another writer may be a moment ahead.
-    fn is_foreign(&self) -> Result<bool, Error> {
-        let unreadable = || Error::local("list", &self.root);
-        for entry in fs::read_dir(&self.root).map_err(unreadable())? {
-            let name = entry.map_err(unreadable())?.file_name();
-            if !name.as_encoded_bytes().starts_with(draft::PREFIX.as_bytes()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     fn broken(&self, reason: impl Into<String>) -> Error {
         Error::Store { what: WHAT, path: self.root.clone(), reason: reason.into() }
     }
@@ -378,42 +237,6 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
-    /// Takes away what was made, as long as it is empty: that of a copy that failed early.
-    fn drop(&mut self) {
-        let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        let blobs = self.root.join("blobs");
-        let Some(made) = made.filter(|made| made.marker) else {
-            return;
-        };
-        for algorithm in ["sha256", "sha512"] {
-            // Only an empty directory can be removed.
-            let _ = fs::remove_dir(blobs.join(algorithm));
-        }
-        let _ = fs::remove_dir(&blobs);
-        if is_missing(&blobs) && is_missing(&self.root.join(INDEX)) {
-            let _ = fs::remove_file(self.root.join(MARKER));
-            for directory in made.directories.iter().rev() {
-                let _ = fs::remove_dir(directory);
-            }
-        }
-    }
-}
-
-fn make(directory: &Path) -> Result<(), Error> {
-    match draft::make_directory(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Error::local("create", directory)(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn blob_parts(digest: &Digest) -> [&str; 3] {
     ["blobs", digest.algorithm().as_str(), digest.hex()]
-}
-
-fn is_missing(path: &Path) -> bool {
-    !path.as_os_str().is_empty()
-        && fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -26,7 +26,8 @@ pub(super) const SUFFIX: &str = ".partial";
 #[derive(Debug)]
 pub(crate) struct Draft {
     file: Arc<File>,
-    temp: TempPath,
+    /// Its name, until it has its final one.
+    temp: Option<TempPath>,
     target: PathBuf,
     /// What an earlier process left in it, for one that outlives its process.
     known: Option<Spans>,
@@ -37,17 +38,23 @@ impl Draft {
     pub(crate) fn new(target: &Path) -> Result<Self, Error> {
         let draft = create(parent(target)).map_err(Error::local("create", target))?;
         let (file, temp) = draft.into_parts();
-        Ok(Self { file: Arc::new(file), temp, target: target.to_owned(), known: None })
+        Ok(Self { file: Arc::new(file), temp: Some(temp), target: target.to_owned(), known: None })
     }
 
     /// A draft that goes on where another process was interrupted.
     pub(super) fn adopted(file: File, temp: TempPath, target: &Path, known: Spans) -> Self {
-        Self { file: Arc::new(file), temp, target: target.to_owned(), known: Some(known) }
+        let (file, temp, target) = (Arc::new(file), Some(temp), target.to_owned());
+        Self { file, temp, target, known: Some(known) }
     }
 
     /// What is in it already, where it outlives its process.
     pub(crate) fn known(&self) -> Option<&Spans> {
         self.known.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.file.metadata()
     }
 
     /// Takes away what is in it.
@@ -57,14 +64,13 @@ impl Draft {
 
     /// Removes it, also where it would outlive its process.
     pub(crate) fn discard(mut self) {
-        self.temp.disable_cleanup(false);
+        self.remove_when_dropped();
     }
 
     /// Leaves it for another process where that may go on from here: not after `error` if its
     /// bytes were wrong, or this machine has no room for them.
     pub(crate) fn leave(self, error: &Error) {
-        let is_empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
-        if is_empty || matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Local) {
+        if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Local) {
             self.discard();
         }
     }
@@ -88,22 +94,42 @@ impl Draft {
     }
 
     /// Puts the file at its final path, in place of what is there.
-    pub(crate) fn publish(self) -> Result<(), Error> {
+    pub(crate) fn publish(mut self) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::local("write", &self.target))?;
-        self.temp
-            .persist(&self.target)
-            .map_err(|failed| Error::local("rename a new file to", &self.target)(failed.error))?;
+        if let Some(temp) = self.temp.take() {
+            let renamed = temp.persist(&self.target);
+            renamed.map_err(|failed| {
+                Error::local("rename a new file to", &self.target)(failed.error)
+            })?;
+        }
         sync_directory(parent(&self.target))
     }
 
     /// Puts the file at its final path, unless something is there; says whether it did.
-    pub(crate) fn publish_first(self) -> Result<bool, Error> {
+    pub(crate) fn publish_first(mut self) -> Result<bool, Error> {
         self.file.sync_all().map_err(Error::local("write", &self.target))?;
-        match self.temp.persist_noclobber(&self.target) {
-            Ok(()) => sync_directory(parent(&self.target)).map(|()| true),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(failed) => Err(Error::local("create", &self.target)(failed.error)),
+        match self.temp.take().map(|temp| temp.persist_noclobber(&self.target)) {
+            Some(Err(failed)) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Some(Err(failed)) => Err(Error::local("create", &self.target)(failed.error)),
+            Some(Ok(())) | None => sync_directory(parent(&self.target)).map(|()| true),
         }
+    }
+
+    fn remove_when_dropped(&mut self) {
+        if let Some(temp) = &mut self.temp {
+            temp.disable_cleanup(false);
+        }
+    }
+}
+
+impl Drop for Draft {
+    /// Its name goes while the lock is still held: whoever has the lock next must not find a file
+    /// that is about to go. One that is empty is of use to nobody.
+    fn drop(&mut self) {
+        if self.file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            self.remove_when_dropped();
+        }
+        self.temp = None;
     }
 }
 

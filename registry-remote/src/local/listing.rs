@@ -1,13 +1,14 @@
 //! What an `index.json` lists, and how one of it is chosen.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     path::Path,
 };
 
 use registry_name::{Digest, Reference, Tag};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use crate::{Descriptor, Error, Source};
 
@@ -21,9 +22,16 @@ pub(crate) const IMAGE_NAME: &str = "io.containerd.image.name";
 const MAX_NAMES: usize = 10;
 
 /// The images of a layout or an archive, in its order.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Listing {
     entries: Vec<Descriptor>,
+    /// Where an entry is, by what it is asked for. Thousands may be looked for among thousands.
+    digests: HashMap<Digest, usize>,
+    /// By the tag alone, and by the tag that a whole name ends in.
+    tags: HashMap<String, Vec<usize>>,
+    named: HashMap<Tag, Vec<usize>>,
+    /// What has a subject, by that; read when it is first asked for.
+    referrers: OnceCell<HashMap<Digest, Vec<Descriptor>>>,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +42,17 @@ struct Index {
 
 impl Listing {
     pub(crate) fn new(entries: Vec<Descriptor>) -> Self {
-        Self { entries }
+        let mut listing = Self::default();
+        for (at, entry) in entries.iter().enumerate() {
+            listing.digests.entry(entry.digest.clone()).or_insert(at);
+            if let Some(tag) = ref_name(entry) {
+                listing.tags.entry(tag.to_owned()).or_default().push(at);
+            }
+            for tag in names_of(entry).filter_map(|name| name.tag().cloned()) {
+                listing.named.entry(tag).or_default().push(at);
+            }
+        }
+        Self { entries, ..listing }
     }
 
     /// Reads an `index.json`; `what` and `path` say of what it is a part.
@@ -68,13 +86,14 @@ impl Listing {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, Error> {
-        let mut found = BTreeMap::new();
+        let referrers = self.referrers.get_or_try_init(|| self.read_referrers(source)).await?;
+        let referrers = referrers.get(subject).into_iter().flatten();
+        let mut found: BTreeMap<_, _> =
+            referrers.map(|found| (found.digest.clone(), found.clone())).collect();
         let list = format!("{}-{}", subject.algorithm(), subject.hex());
-        for entry in self.matching(Descriptor::is_manifest) {
-            let manifest = source.manifest(&entry.digest.clone().into()).await?;
-            if let Some(referrer) = manifest.referrer_of(subject) {
-                found.insert(referrer.digest.clone(), referrer);
-            } else if ref_name(entry) == Some(&list) {
+        for entry in self.at(self.tags.get(&list)).filter(|entry| entry.is_manifest()) {
+            if !found.contains_key(&entry.digest) {
+                let manifest = source.manifest(&entry.digest.clone().into()).await?;
                 let listed = manifest.manifests().iter();
                 found.extend(listed.map(|entry| (entry.digest.clone(), entry.clone())));
             }
@@ -86,20 +105,36 @@ impl Listing {
         Ok(found)
     }
 
-    /// The entry that a digest names, if it is listed.
-    pub(crate) fn digest(&self, digest: &Digest) -> Option<&Descriptor> {
-        self.entries.iter().find(|entry| entry.digest == *digest)
+    async fn read_referrers(
+        &self,
+        source: &dyn Source,
+    ) -> Result<HashMap<Digest, Vec<Descriptor>>, Error> {
+        let mut referrers: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
+        for entry in distinct(self.entries.iter().filter(|entry| entry.is_manifest())) {
+            let manifest = source.manifest(&entry.digest.clone().into()).await?;
+            if let Some(subject) = manifest.subject().map(|subject| &subject.digest)
+                && let Some(referrer) = manifest.referrer_of(subject)
+            {
+                referrers.entry(subject.clone()).or_default().push(referrer);
+            }
+        }
+        Ok(referrers)
     }
 
-    /// The entry that a tag names: by its tag, else by a whole name that ends in it.
+    /// The entry that a digest names, if it is listed.
+    pub(crate) fn digest(&self, digest: &Digest) -> Option<&Descriptor> {
+        self.digests.get(digest).and_then(|at| self.entries.get(*at))
+    }
+
+    /// The entries that a tag names: by its tag, else by a whole name that ends in it.
+    pub(crate) fn tagged(&self, tag: &Tag) -> Vec<&Descriptor> {
+        let exact = self.tags.get(tag.as_str());
+        distinct(self.at(exact.or_else(|| self.named.get(tag))))
+    }
+
+    /// The one entry that a tag names.
     pub(crate) fn tag(&self, tag: &Tag, location: &str) -> Result<&Descriptor, Error> {
-        let exact = self.matching(|entry| ref_name(entry) == Some(tag.as_str()));
-        let found = if exact.is_empty() {
-            self.matching(|entry| names_of(entry).any(|name| name.tag() == Some(tag)))
-        } else {
-            exact
-        };
-        self.one(&found, || format!("tag {tag}"), location)
+        self.one(&self.tagged(tag), || format!("tag {tag}"), location)
     }
 
     /// The entry that a whole name names.
@@ -131,11 +166,12 @@ impl Listing {
         }
     }
 
-    /// Entries that differ in what they are, not only in what they are called.
     fn matching(&self, wanted: impl Fn(&Descriptor) -> bool) -> Vec<&Descriptor> {
-        let mut seen = BTreeSet::new();
-        let found = self.entries.iter().filter(|entry| wanted(entry));
-        found.filter(|entry| seen.insert(&entry.digest)).collect()
+        distinct(self.entries.iter().filter(|entry| wanted(entry)))
+    }
+
+    fn at(&self, places: Option<&Vec<usize>>) -> impl Iterator<Item = &Descriptor> {
+        places.into_iter().flatten().filter_map(|at| self.entries.get(*at))
     }
 
     fn one<'a>(
@@ -178,6 +214,12 @@ impl Listing {
         }
         if list.is_empty() { "nothing".to_owned() } else { list.join(", ") }
     }
+}
+
+/// Entries that differ in what they are, not only in what they are called.
+fn distinct<'a>(entries: impl Iterator<Item = &'a Descriptor>) -> Vec<&'a Descriptor> {
+    let mut seen = BTreeSet::new();
+    entries.filter(|entry| seen.insert(&entry.digest)).collect()
 }
 
 fn ref_name(entry: &Descriptor) -> Option<&str> {

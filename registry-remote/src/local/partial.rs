@@ -4,7 +4,7 @@
 //! each write. That note is believed only until the end: then everything is hashed, as ever.
 
 use std::{
-    fs::{self, File, Metadata, TryLockError},
+    fs::{File, Metadata, TryLockError},
     io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -58,7 +58,7 @@ impl Partial {
                 Err(TryLockError::Error(_)) => return Ok(Self::None),
             }
             // Whoever held it until now has finished it, or thrown it away.
-            if !is_still_at(&path, &metadata) {
+            if !read::is_still_at(&path, &metadata) {
                 continue;
             }
             let length = file.metadata().map_err(Error::local("open", target))?.len();
@@ -103,20 +103,35 @@ fn is_of_the_disk(error: &io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-#[cfg(unix)]
-fn is_still_at(path: &Path, metadata: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::symlink_metadata(path)
-        .is_ok_and(|now| (now.dev(), now.ino()) == (metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_still_at(path: &Path, _: &Metadata) -> bool {
-    // An open file keeps its name here.
-    path.exists()
-}
-
 fn age(metadata: &Metadata) -> Duration {
     let changed = metadata.modified().unwrap_or_else(|_| SystemTime::now());
     changed.elapsed().unwrap_or_default()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{os::unix::fs::MetadataExt as _, thread};
+
+    use super::*;
+
+    /// Whoever gets the lock must not get a file whose name somebody else is about to take away.
+    #[test]
+    fn a_draft_that_is_ours_has_its_name_whatever_others_do_with_theirs() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("0".repeat(NAME));
+        let claim_often = || {
+            let mut turn = 0;
+            while turn < 200 {
+                let Partial::Ours(draft) = Partial::of(&target, 10).unwrap() else { continue };
+                turn += 1;
+                draft.slot(0).write_at(0, b"half").unwrap();
+                assert_eq!(draft.metadata().unwrap().nlink(), 1);
+                match turn % 2 {
+                    0 => draft.discard(),
+                    _ => draft.forget().unwrap(),
+                }
+            }
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(claim_often))));
+    }
 }

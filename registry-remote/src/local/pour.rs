@@ -81,7 +81,7 @@ async fn twice(
     let none = known.as_ref().map(|_| Spans::default());
     let first = Assembly::new(slot, descriptor, &what, known);
     match attempt(source, descriptor, &first, true).await {
-        Err(Error::Integrity { mismatch, .. }) => {
+        Err(Error::Integrity { what: first, mismatch }) => {
             forget()?;
             if let Some(complain) = source.complaint(&descriptor.digest) {
                 complain();
@@ -89,7 +89,11 @@ async fn twice(
             tracing::warn!(blob = %descriptor.digest, %mismatch, "reading it again from the start");
             let what = format!("{what}, read twice (at first: {mismatch}),");
             let again = Assembly::new(slot, descriptor, &what, none);
-            attempt(source, descriptor, &again, false).await
+            match attempt(source, descriptor, &again, false).await {
+                // It was thrown away because of what was wrong with it.
+                Err(Error::NotFound { .. }) => Err(Error::Integrity { what: first, mismatch }),
+                done => done,
+            }
         }
         done => done,
     }

@@ -2,7 +2,7 @@
 //! symbolic link.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io,
     ops::Range,
     path::{Path, PathBuf},
@@ -152,6 +152,27 @@ pub(crate) fn open_below(root: &Path, parts: &[&str]) -> io::Result<Found> {
         }
     }
     if path.is_dir() { Ok(Found::Strange) } else { regular(File::open(path)?) }
+}
+
+/// What tells a file from every other one that is open or has a name.
+#[cfg(unix)]
+pub(crate) type Identity = (u64, u64);
+#[cfg(not(unix))]
+pub(crate) type Identity = ();
+
+#[cfg(unix)]
+pub(crate) fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn identity(_: &Metadata) -> Identity {}
+
+/// Whether `path` still names the file of `metadata`.
+pub(crate) fn is_still_at(path: &Path, metadata: &Metadata) -> bool {
+    // Elsewhere than on Unix an open file keeps its name.
+    path.symlink_metadata().is_ok_and(|now| identity(&now) == identity(metadata))
 }
 
 fn regular(file: File) -> io::Result<Found> {

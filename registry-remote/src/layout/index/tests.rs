@@ -12,7 +12,14 @@ fn tag(text: &str) -> Tag {
 }
 
 fn add(index: Option<&str>, fill: char, name: Option<&str>) -> Option<Value> {
-    let new = with_entry(index.map(str::as_bytes), &entry(fill), name.map(tag).as_ref());
+    add_all(index, &[(fill, name)])
+}
+
+fn add_all(index: Option<&str>, entries: &[(char, Option<&str>)]) -> Option<Value> {
+    let entry =
+        |(fill, name): &(char, Option<&str>)| Entry { manifest: entry(*fill), tag: name.map(tag) };
+    let entries: Vec<_> = entries.iter().map(entry).collect();
+    let new = with_entries(index.map(str::as_bytes), &entries);
     new.unwrap().map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
@@ -68,6 +75,35 @@ fn what_is_listed_already_changes_nothing() {
 #[test]
 fn what_is_no_index_is_refused() {
     for old in ["[]", "7", "{", r#"{"manifests":{}}"#] {
-        assert!(with_entry(Some(old.as_bytes()), &entry('a'), None).is_err(), "{old}");
+        let entry = Entry { manifest: entry('a'), tag: None };
+        assert!(with_entries(Some(old.as_bytes()), &[entry]).is_err(), "{old}");
+    }
+}
+
+/// What is added at once is what is added one after the other.
+#[test]
+fn several_entries_at_once_are_those_that_one_after_the_other_would_be() {
+    let given = [
+        ('a', Some("v1")),
+        ('b', None),
+        ('c', Some("v2")),
+        ('b', None),
+        ('a', None),
+        ('d', Some("v3")),
+        ('d', None),
+    ];
+    for old in [None, Some(r#"{"manifests":[]}"#.to_owned()), {
+        add_all(None, &[('e', Some("v2")), ('e', None)]).map(|old| old.to_string())
+    }] {
+        let mut index = old.clone();
+        for (fill, name) in given {
+            if let Some(new) = add(index.as_deref(), fill, name) {
+                index = Some(new.to_string());
+            }
+        }
+        let (one, all) = (index.unwrap(), add_all(old.as_deref(), &given).unwrap());
+        let one: Value = serde_json::from_str(&one).unwrap();
+        assert_eq!(rows(&all), rows(&one));
+        assert!(add_all(Some(&all.to_string()), &given).is_none());
     }
 }

@@ -1,4 +1,10 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use registry_name::Identifier;
+
 use super::*;
+use crate::{ByteStream, Manifest, media_type};
 
 fn listing(rows: &[(&str, &str, char)]) -> Listing {
     let entry = |(tag, name, fill): &(&str, &str, char)| {
@@ -61,4 +67,55 @@ fn one_image_of_several_names_is_the_only_one() {
 fn a_bare_tag_is_no_name() {
     let listing = listing(&[("latest", "", 'a')]);
     assert!(listing.image(&"latest:latest".parse().unwrap(), "here").is_err());
+}
+
+/// A place of manifests, which counts how often one is read.
+#[derive(Debug, Default)]
+struct Counting {
+    manifests: HashMap<Digest, Manifest>,
+    read: AtomicUsize,
+}
+
+#[async_trait]
+impl Source for Counting {
+    fn location(&self) -> String {
+        "here".to_owned()
+    }
+
+    async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
+        self.read.fetch_add(1, Ordering::Relaxed);
+        Ok(self.manifests[identifier.digest().unwrap()].clone())
+    }
+
+    async fn open_blob(&self, _: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        unreachable!("only manifests are asked for")
+    }
+}
+
+#[tokio::test]
+async fn what_refers_to_any_of_many_is_read_once() {
+    let subject = |fill: char| -> Digest {
+        format!("sha256:{}", fill.to_string().repeat(64)).parse().unwrap()
+    };
+    let mut here = Counting::default();
+    let mut entries = Vec::new();
+    for (fill, count) in [('a', 2), ('b', 1), ('c', 1)] {
+        for n in 0..count {
+            let about = Descriptor::new(media_type::OCI_MANIFEST, subject(fill), 7);
+            let config = Descriptor::new(media_type::OCI_EMPTY, subject('0'), 2);
+            let text = serde_json::json!({
+                "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "config": config,
+                "layers": [], "subject": about, "annotations": { "n": n.to_string() },
+            });
+            let manifest = Manifest::new(text.to_string(), None, "a referrer").unwrap();
+            entries.push(manifest.descriptor().clone());
+            here.manifests.insert(manifest.digest().clone(), manifest);
+        }
+    }
+    let listing = Listing::new(entries);
+    for (fill, expected) in [('a', 2), ('b', 1), ('c', 1), ('d', 0), ('a', 2)] {
+        let found = listing.referrers(&here, &subject(fill), None).await.unwrap();
+        assert_eq!(found.len(), expected, "{fill}");
+    }
+    assert_eq!(here.read.load(Ordering::Relaxed), 4);
 }
