@@ -70,12 +70,17 @@ impl Feed {
             let at = self.position;
             let batch = self.batch(&mut stop, &mut end).await;
             work.await?;
-            let batch = batch?;
+            let (batch, is_copied) = batch?;
             if batch.is_empty() {
                 return Ok(());
             }
             let assembly = Arc::clone(assembly);
             work = Box::pin(blocking(move || assembly.write(at, &batch)));
+            if !is_copied {
+                // The connection reads on by itself, as much again: two such pieces are enough.
+                work.await?;
+                work = Box::pin(future::ok(()));
+            }
         }
     }
 
@@ -86,12 +91,12 @@ impl Feed {
     }
 
     /// The next bytes; none where the stream ends, or may not go on. What came in large pieces is
-    /// not copied.
+    /// not copied; says whether it was.
     async fn batch(
         &mut self,
         stop: &mut u64,
         end: &mut (impl FnMut(u64) -> Option<u64> + Send),
-    ) -> Result<Bytes, Error> {
+    ) -> Result<(Bytes, bool), Error> {
         let mut batch = BytesMut::new();
         while batch.len() < BATCH {
             if self.position >= *stop {
@@ -110,14 +115,14 @@ impl Feed {
             let part = self.rest.split_to(self.rest.len().min(room));
             self.position += part.len() as u64;
             if is_large {
-                return Ok(part);
+                return Ok((part, false));
             }
             batch.reserve(BATCH - batch.len());
             batch.extend_from_slice(&part);
         }
         match self.failed.take_if(|_| batch.is_empty()) {
             Some(error) => Err(error),
-            None => Ok(batch.freeze()),
+            None => Ok((batch.freeze(), true)),
         }
     }
 
