@@ -65,6 +65,14 @@ pub fn is_nondistributable(media_type: &str) -> bool {
         || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 }
 
+/// Whether content of this type is a layer: a tar file, plain or compressed with gzip or Zstandard.
+pub(crate) fn is_layer(media_type: &str) -> bool {
+    let rest = media_type.strip_prefix("application/vnd.oci.image.layer.v1.tar").or_else(|| {
+        media_type.strip_prefix("application/vnd.oci.image.layer.nondistributable.v1.tar")
+    });
+    matches!(rest, Some("" | "+gzip" | "+zstd")) || oci_layer(media_type).is_some()
+}
+
 /// What a layer of Docker's types is called in an OCI manifest ([image-spec,
 /// compatibility](https://github.com/opencontainers/image-spec/blob/main/media-types.md#compatibility-matrix)).
 pub(crate) fn oci_layer(media_type: &str) -> Option<&'static str> {

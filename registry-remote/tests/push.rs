@@ -15,8 +15,8 @@ use registry_faults::{
 };
 use registry_name::{Algorithm, Identifier};
 use registry_remote::{
-    ByteStream, Client, Descriptor, Error, ErrorKind, Manifest, Memory, Remote, Sink as _, Source,
-    Stored, media_type, verify,
+    ByteStream, Client, Descriptor, Error, ErrorKind, Image, ImageBuilder, Input, Layer, Manifest,
+    Memory, Platform, Remote, Sink as _, Source, Stored, media_type, verify,
 };
 use registry_transport::{RetryPolicy, Transport};
 use stage::{Stage, image, image_with, noise, remote, tag};
@@ -30,12 +30,14 @@ fn hasty() -> Client {
 }
 
 /// `bytes` as they come from somewhere that gives them once.
-fn once(bytes: &[u8]) -> ByteStream {
+fn once(bytes: &[u8]) -> Input {
     let pieces: Vec<_> = bytes.chunks(100_000).map(|piece| Ok(piece.to_vec().into())).collect();
-    Box::pin(stream::iter(pieces))
+    Input::stream(Box::pin(stream::iter(pieces)))
 }
 
-async fn assert_holds(remote: &Remote, layer: &Descriptor, bytes: &[u8]) {
+async fn assert_holds(remote: &Remote, layer: &Layer, bytes: &[u8]) {
+    assert_eq!(layer.diff_id(), Some(layer.digest()));
+    let layer = layer.descriptor();
     assert_eq!(layer.size, bytes.len() as u64);
     assert_eq!(layer.digest, verify::digest(Algorithm::Sha256, bytes));
     let there = registry_remote::read_blob(remote, layer, u64::MAX).await.unwrap();
@@ -49,8 +51,49 @@ async fn a_stream_of_unknown_size_is_uploaded_while_it_is_read() {
     // Nothing, in one request, in one piece, in three.
     for size in [0, 100, 1 << 20, (32 << 20) + 1] {
         let bytes = noise(size as u64, size);
-        let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+        let layer = remote.upload(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
         assert_holds(&remote, &layer, &bytes).await;
+    }
+}
+
+#[tokio::test]
+async fn an_uploaded_layer_goes_into_an_image_and_is_mounted() {
+    let stage = Stage::start().await;
+    let app = stage.remote("app");
+    let tar = noise(5, 100_000);
+    let packed = zstd::encode_all(&*tar, 1).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &packed).unwrap();
+    let mut image = ImageBuilder::new(&Platform::linux_amd64());
+    let inputs = [Input::bytes(packed.clone()), once(&packed), Input::file(file.path())];
+    for (input, sent) in inputs.into_iter().zip([2, 1, 1]) {
+        let upload = app.upload(media_type::OCI_LAYER_ZSTD, input);
+        let (layer, requests) = stage.requests(upload).await;
+        let layer = layer.unwrap();
+        // What is there already is not sent again.
+        assert_eq!(requests.len(), sent, "{requests:?}");
+        assert_eq!(*layer.digest(), verify::digest(Algorithm::Sha256, &packed));
+        assert_eq!(layer.descriptor().media_type, media_type::OCI_LAYER_ZSTD);
+        assert_eq!(layer.diff_id(), Some(&verify::digest(Algorithm::Sha256, &tar)));
+        image.existing(&layer).unwrap();
+    }
+    let composed = image.build().unwrap();
+    let other = stage.remote("other");
+    let (from, source): (_, Arc<dyn Source>) = (composed.identifier(), Arc::new(composed));
+    let sink: Arc<dyn registry_remote::Sink> = Arc::new(other.clone());
+    let options = stage.client.copy_options();
+    let report = registry_remote::copy(&source, &from, &sink, None, &options).await.unwrap();
+    assert_eq!((report.written, report.mounted), (1, 1));
+    let there: Arc<dyn Source> = Arc::new(other);
+    let image = Image::open(&there, &from, None).await.unwrap();
+    assert_eq!(image.diff_ids().await.unwrap().len(), 3);
+
+    let blob = app.upload("application/x", Input::bytes(packed.clone())).await.unwrap();
+    assert_eq!(blob.diff_id(), None);
+    let cut = &packed[..packed.len() - 9];
+    for broken in [Input::bytes(cut.to_vec()), once(cut)] {
+        let error = app.upload(media_type::OCI_LAYER_ZSTD, broken).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
     }
 }
 
@@ -63,7 +106,7 @@ async fn u01_a_stream_that_is_read_once_survives_a_lost_session() {
     let stage = origin::Stage::single(script).unwrap();
     let remote = remote(&hasty(), stage.host(), "app");
     let bytes = noise(7, (33 << 20) + 5);
-    let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+    let layer = remote.upload(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
     assert_holds(&remote, &layer, &bytes).await;
     assert_eq!(stage.log().count("POST", UPLOADS), 2);
 }
@@ -76,7 +119,7 @@ async fn registries_of_other_makes_take_streams() {
             Ok(server) => {
                 let remote = remote(&hasty(), &server.host(), "app");
                 let bytes = noise(3, (17 << 20) + 1);
-                let layer = remote.put_stream(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+                let layer = remote.upload(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
                 assert_holds(&remote, &layer, &bytes).await;
                 remote.check_push().await.unwrap();
             }
@@ -90,7 +133,7 @@ async fn a_stream_that_breaks_leaves_no_session() {
     let remote = remote(&hasty(), stage.host(), "app");
     let broken = || Error::Unsupported { what: "the well is dry".to_owned() };
     let pieces = [Ok(noise(1, 20 << 20).into()), Err(broken())];
-    let error = remote.put_stream(media_type::OCI_LAYER, Box::pin(stream::iter(pieces)));
+    let error = remote.upload(media_type::OCI_LAYER, Input::stream(Box::pin(stream::iter(pieces))));
     assert_eq!(error.await.unwrap_err().to_string(), "the well is dry");
     assert_eq!(stage.log().count("DELETE", UPLOADS), 1);
 }

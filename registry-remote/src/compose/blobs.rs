@@ -23,6 +23,10 @@ enum Held {
 }
 
 impl Blobs {
+    pub(crate) fn one(blob: &Descriptor, content: Content) -> Self {
+        Self(HashMap::from([(blob.digest.clone(), Held::Here(content))]))
+    }
+
     pub(super) fn keep(&mut self, digest: Digest, content: Content) {
         self.0.insert(digest, Held::Here(content));
     }

@@ -184,7 +184,8 @@ impl ImageBuilder {
         Ok(self.list(packed.descriptor))
     }
 
-    /// Puts a layer on top that exists: one of another image. It keeps its annotations and its `urls`; of
+    /// Puts a layer on top that exists: one of another image, or what
+    /// [`Remote::upload`](crate::Remote::upload) made. It keeps its annotations and its `urls`; of
     /// Docker's types it gets the OCI name, since the manifest is one of OCI.
     ///
     /// Nothing of it is read before the image is copied, and then from where it is: a registry that

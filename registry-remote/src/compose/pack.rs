@@ -16,7 +16,10 @@ use super::{
     unsupported,
 };
 use crate::{
-    Descriptor, Error, Unpacked, Verified, image::Decoder, local::blocking, media_type,
+    Descriptor, Error, Mismatch,
+    image::{DiffHasher, is_packed},
+    local::blocking,
+    media_type,
     verify::Hasher,
 };
 
@@ -49,8 +52,7 @@ pub(super) struct Packed {
 
 pub(super) async fn pack(input: Input, compression: Compression) -> Result<Packed, Error> {
     if compression == Compression::AsIs {
-        let (descriptor, content) = input.keep().await?;
-        return as_is(descriptor, content).await;
+        return as_is(input).await;
     }
     let (mut stream, _) = input.open().await?;
     let mut packer = Packer::new(compression)?;
@@ -62,21 +64,27 @@ pub(super) async fn pack(input: Input, compression: Compression) -> Result<Packe
 }
 
 /// Recognises a layer by its first bytes, and unpacks it to learn its diff id.
-async fn as_is(mut descriptor: Descriptor, content: Content) -> Result<Packed, Error> {
-    let what = format!("layer {}", descriptor.digest);
-    let stream = Verified::new(content.open(0), &descriptor, what.clone());
-    let mut unpacked = Unpacked::new(stream, None, what);
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    while let Some(chunk) = unpacked.next().await {
-        hasher.update(&chunk?);
+async fn as_is(input: Input) -> Result<Packed, Error> {
+    let (mut stream, content) = input.open().await?;
+    let mut reading = (Spool::new(content.is_none()), DiffHasher::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        reading = blocking(move || {
+            reading.0.take(&chunk)?;
+            reading.1.update(&chunk).map_err(broken)?;
+            Ok(reading)
+        })
+        .await?;
     }
-    let recognised = match unpacked.decoder() {
-        Some(Decoder::Gzip(_)) => media_type::OCI_LAYER_GZIP,
-        Some(Decoder::Zstd { .. }) => media_type::OCI_LAYER_ZSTD,
-        _ => media_type::OCI_LAYER,
-    };
-    recognised.clone_into(&mut descriptor.media_type);
-    Ok(Packed { descriptor, diff_id: hasher.finish(), content })
+    let (spool, diff) = reading;
+    let (digest, size, spooled) = blocking(move || spool.finish()).await?;
+    let (diff_id, media_type) = diff.finish(&digest).map_err(broken)?;
+    let descriptor = Descriptor::new(media_type, digest, size);
+    Ok(Packed { descriptor, diff_id, content: content.unwrap_or(spooled) })
+}
+
+fn broken(mismatch: Mismatch) -> Error {
+    Error::Integrity { what: "what was to become a layer".to_owned(), mismatch }
 }
 
 /// A compressor, with what went in hashed before it and what came out after it.
@@ -121,8 +129,7 @@ impl Packer {
     }
 
     fn compress(&mut self) -> Result<(), Error> {
-        let is_packed = || !matches!(Decoder::for_content(&self.pending), Ok(Decoder::Plain));
-        if !self.is_begun && is_packed() {
+        if !self.is_begun && is_packed(&self.pending) {
             return Err(unsupported(
                 "a layer that is to be compressed is compressed already; take it as it is",
             ));

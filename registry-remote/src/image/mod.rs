@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 pub(crate) use self::{
     config::{Config, MAX_CONFIG},
-    unpack::Decoder,
+    unpack::{DiffHasher, is_packed},
 };
 pub use self::{
     fetched::{Fetched, Version, get},

@@ -1,6 +1,8 @@
 //! Compressed content, uncompressed and verified while it passes by.
 
 mod decoder;
+mod diff;
+mod unpacker;
 
 use std::{
     fmt,
@@ -8,16 +10,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 use registry_name::Digest;
 
-pub(crate) use self::decoder::Decoder;
-use self::decoder::MAGIC;
+use self::{decoder::Decoder, unpacker::Unpacker};
+pub(crate) use self::{decoder::is_packed, diff::DiffHasher};
 use crate::{Error, Mismatch, Verified, verify::Hasher};
-
-/// What is unpacked at once, bytes.
-const CHUNK: usize = 64 << 10;
 
 /// The content of a compressed stream: see [`Layer::uncompressed`](super::Layer::uncompressed).
 ///
@@ -26,10 +25,7 @@ const CHUNK: usize = 64 << 10;
 pub struct Unpacked {
     /// `None` once it ended.
     packed: Option<Verified>,
-    /// What came and is not unpacked yet.
-    input: BytesMut,
-    /// `None` before enough has come to tell.
-    decoder: Option<Decoder>,
+    unpacker: Unpacker,
     /// `None` where nothing is known of the content.
     expected: Option<(Digest, Hasher)>,
     what: String,
@@ -42,41 +38,13 @@ impl Unpacked {
             let hasher = Hasher::new(digest.algorithm());
             (digest, hasher)
         });
-        let input = BytesMut::new();
-        Self { packed: Some(packed), input, decoder: None, expected, what, finished: false }
-    }
-
-    /// How the content turned out to be packed, once some of it has come.
-    pub(crate) fn decoder(&self) -> Option<&Decoder> {
-        self.decoder.as_ref()
-    }
-
-    /// Unpacks some of what came: `None` where more has to come first.
-    fn step(&mut self) -> Result<Option<Bytes>, Mismatch> {
-        let ended = self.packed.is_none();
-        if self.decoder.is_none() && (self.input.len() >= MAGIC || ended) {
-            self.decoder = Some(Decoder::for_content(&self.input)?);
-        }
-        let Some(decoder) = &mut self.decoder else { return Ok(None) };
-        if let Decoder::Plain = decoder {
-            let rest = self.input.split().freeze();
-            return Ok((!rest.is_empty()).then_some(rest));
-        }
-        let mut output = vec![0; CHUNK];
-        let (taken, made) = decoder.decode(&self.input, &mut output)?;
-        self.input.advance(taken);
-        output.truncate(made);
-        if made == 0 && ended && !self.input.is_empty() && taken == 0 {
-            return Err(Mismatch::Encoding("it cannot be read to its end".to_owned()));
-        }
-        Ok((made > 0 || taken > 0).then(|| output.into()))
+        let unpacker = Unpacker::default();
+        Self { packed: Some(packed), unpacker, expected, what, finished: false }
     }
 
     /// After the last byte: whether it was the last one, and the content the right one.
     fn finish(&mut self) -> Result<(), Mismatch> {
-        if !self.decoder.as_ref().is_none_or(Decoder::is_finished) {
-            return Err(Mismatch::Encoding("it ends early".to_owned()));
-        }
+        self.unpacker.finish()?;
         match self.expected.take() {
             Some((expected, hasher)) => {
                 let actual = hasher.finish();
@@ -101,7 +69,7 @@ impl Stream for Unpacked {
             if this.finished {
                 return Poll::Ready(None);
             }
-            match this.step() {
+            match this.unpacker.step() {
                 Ok(Some(chunk)) if chunk.is_empty() => continue,
                 Ok(Some(chunk)) => {
                     if let Some((_, hasher)) = &mut this.expected {
@@ -118,12 +86,15 @@ impl Stream for Unpacked {
                 return Poll::Ready(judged.err().map(|mismatch| Err(this.refuse(mismatch))));
             };
             match ready!(Pin::new(packed).poll_next(context)) {
-                Some(Ok(chunk)) => this.input.extend_from_slice(&chunk),
+                Some(Ok(chunk)) => this.unpacker.push(&chunk),
                 Some(Err(error)) => {
                     this.finished = true;
                     return Poll::Ready(Some(Err(error)));
                 }
-                None => this.packed = None,
+                None => {
+                    this.packed = None;
+                    this.unpacker.end();
+                }
             }
         }
     }

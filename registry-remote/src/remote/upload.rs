@@ -7,6 +7,8 @@
 //! process.
 
 mod content;
+mod identity;
+mod made;
 mod places;
 mod progress;
 mod requests;

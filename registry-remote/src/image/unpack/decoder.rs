@@ -27,6 +27,11 @@ pub(crate) enum Decoder {
     },
 }
 
+/// Whether what begins like this is compressed in a way that is known.
+pub(crate) fn is_packed(start: &[u8]) -> bool {
+    !matches!(Decoder::for_content(start), Ok(Decoder::Plain))
+}
+
 impl Decoder {
     /// The decoder for what begins like this.
     pub(crate) fn for_content(start: &[u8]) -> Result<Self, Mismatch> {

@@ -95,9 +95,9 @@ async fn a_bomb_costs_what_is_read_of_it() {
     let mut stream = unpacked(&bomb, bomb.len(), b"");
     for _ in 0..4 {
         let chunk = stream.next().await.unwrap().unwrap();
-        assert!(chunk.len() <= CHUNK);
+        assert!(chunk.len() <= unpacker::CHUNK);
     }
-    assert!(!stream.input.is_empty());
+    assert!(stream.unpacker.is_waiting());
     // Nothing within is unpacked again.
     assert_eq!(all(unpacked(&twice, 100, &bomb)).await.unwrap(), bomb);
 }

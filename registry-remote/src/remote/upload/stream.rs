@@ -7,75 +7,54 @@
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    sync::{Arc, Mutex as StdMutex, PoisonError},
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
-use registry_name::{Algorithm, Digest};
+use registry_name::Digest;
 use registry_transport::Body;
 use tokio::sync::Mutex;
 
 use super::{
     MAX_SESSIONS, Session,
-    content::Content,
+    content::Content as Sent,
+    identity::Identity,
     progress::{CHUNK, MAX_CHUNK},
     requests::{Begun, post_plain},
     send::{Filled, Sending},
 };
-use crate::{ByteStream, Descriptor, Error, Memory, Source, remote::Remote, verify::Hasher};
+use crate::{ByteStream, Descriptor, Error, compose::Content, image::DiffHasher, remote::Remote};
 
 /// What is read of the file for one piece of a body, bytes.
 const BLOCK: usize = 64 << 10;
 
-impl Remote {
-    /// Uploads bytes of unknown size and digest, read once, and says what they are: for a layer
-    /// that is made while it is pushed. Configuration and manifest wait for the answer.
-    ///
-    /// Up to 16 MiB are held in memory (up to 64 MiB where a registry asks for larger pieces).
-    /// What is larger than that goes through a temporary file as well.
-    ///
-    /// ```no_run
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use registry_remote::{Client, media_type};
-    ///
-    /// let remote = Client::anonymous()?.remote(&"registry.example/team/app".parse()?);
-    /// let pieces = futures_util::stream::iter([Ok("made ".into()), Ok("on the way".into())]);
-    /// let layer = remote.put_stream(media_type::OCI_LAYER, Box::pin(pieces)).await?;
-    /// assert_eq!(layer.size, 15);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// What the stream or the registry said; [`Error::Local`] where the temporary file failed.
-    pub async fn put_stream(
-        &self,
-        media_type: &str,
-        stream: ByteStream,
-    ) -> Result<Descriptor, Error> {
-        let content = Stream::new(stream);
-        content.read(CHUNK).await?;
-        if let Some(bytes) = content.small().await {
-            let memory = Memory::new();
-            let descriptor = memory.add_blob(media_type, bytes);
-            let source: Arc<dyn Source> = Arc::new(memory);
-            super::put_blob(self, &descriptor, &source).await?;
-            return Ok(descriptor);
-        }
-        let name = format!("push a stream to {}", self.repository);
-        let mut sending = Sending::new(self, &content, name.clone());
-        let mut last = None;
-        for _ in 0..MAX_SESSIONS {
-            match sending.fill(begin(self, &name).await?).await? {
-                Filled::Stored => return content.descriptor(media_type, &name),
-                Filled::Lost(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| Error::Unsupported { what: format!("cannot {name}") }))
+/// Uploads bytes of unknown size and digest, and says what they are; of a layer whose content
+/// `diff` looks at, its diff id too.
+pub(super) async fn put_stream(
+    remote: &Remote,
+    stream: ByteStream,
+    diff: Option<DiffHasher>,
+) -> Result<Known, Error> {
+    let name = format!("push a stream to {}", remote.repository);
+    let what = format!("what is pushed to {}", remote.repository);
+    let content = Stream::new(stream, Identity::new(diff, what));
+    content.read(CHUNK).await?;
+    if let Some(bytes) = content.small().await {
+        let known = content.identified(&name)?;
+        remote.put_content(&known.0, Content::Bytes(bytes)).await?;
+        return Ok(known);
     }
+    let mut sending = Sending::new(remote, &content, name.clone());
+    let mut last = None;
+    for _ in 0..MAX_SESSIONS {
+        match sending.fill(begin(remote, &name).await?).await? {
+            Filled::Stored => return content.identified(&name),
+            Filled::Lost(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::Unsupported { what: format!("cannot {name}") }))
 }
 
 async fn begin(remote: &Remote, name: &str) -> Result<Session, Error> {
@@ -89,17 +68,21 @@ async fn begin(remote: &Remote, name: &str) -> Result<Session, Error> {
     }
 }
 
+/// What it turned out to be, and its diff id where it is a layer.
+type Known = (Descriptor, Option<Digest>);
+
 /// The stream, as far as it was read.
-pub(super) struct Stream {
+struct Stream {
     state: Mutex<State>,
-    known: StdMutex<Option<(Digest, u64)>>,
+    known: StdMutex<Option<Known>>,
 }
 
 struct State {
     source: Option<ByteStream>,
     /// What the source gave beyond the piece at hand.
     rest: Bytes,
-    hasher: Hasher,
+    /// Until all was read.
+    identity: Option<Identity>,
     /// The piece at hand, and where it begins.
     piece: Bytes,
     start: u64,
@@ -107,11 +90,11 @@ struct State {
 }
 
 impl Stream {
-    fn new(source: ByteStream) -> Self {
+    fn new(source: ByteStream, identity: Identity) -> Self {
         let state = State {
             source: Some(source),
             rest: Bytes::new(),
-            hasher: Hasher::new(Algorithm::Sha256),
+            identity: Some(identity),
             piece: Bytes::new(),
             start: 0,
             spool: None,
@@ -123,8 +106,7 @@ impl Stream {
     async fn read(&self, most: u64) -> Result<(), Error> {
         let mut state = self.state.lock().await;
         state.advance(most).await?;
-        self.note(&state);
-        Ok(())
+        self.note(&mut state)
     }
 
     /// All of it, where it fits into the first piece.
@@ -133,20 +115,23 @@ impl Stream {
         (state.source.is_none() && state.start == 0).then(|| state.piece.clone())
     }
 
-    fn descriptor(&self, media_type: &str, name: &str) -> Result<Descriptor, Error> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (digest, size) = known.ok_or_else(|| Error::Unsupported {
+    fn identified(&self, name: &str) -> Result<Known, Error> {
+        self.known().clone().ok_or_else(|| Error::Unsupported {
             what: format!("cannot {name}: it was not read to its end"),
-        })?;
-        Ok(Descriptor::new(media_type, digest, size))
+        })
     }
 
-    fn note(&self, state: &State) {
-        if state.source.is_none() {
-            let size = state.end();
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get_or_insert_with(|| (state.hasher.clone().finish(), size));
+    fn note(&self, state: &mut State) -> Result<(), Error> {
+        if state.source.is_none()
+            && let Some(identity) = state.identity.take()
+        {
+            *self.known() = Some(identity.finish()?);
         }
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -190,7 +175,9 @@ impl State {
                 continue;
             }
             let next = self.rest.split_to(self.rest.len().min(most - piece.len()));
-            self.hasher.update(&next);
+            if let Some(identity) = &mut self.identity {
+                identity.update(&next)?;
+            }
             piece.extend_from_slice(&next);
         }
         self.piece = piece.freeze();
@@ -199,14 +186,13 @@ impl State {
 }
 
 #[async_trait]
-impl Content for Stream {
+impl Sent for Stream {
     fn size(&self) -> Option<u64> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|known| known.1)
+        self.known().as_ref().map(|known| known.0.size)
     }
 
     fn digest(&self) -> Option<Digest> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().map(|known| known.0.clone())
+        self.known().as_ref().map(|known| known.0.digest.clone())
     }
 
     async fn body(&self, offset: u64, most: u64) -> Result<Option<Body>, Error> {
@@ -216,7 +202,7 @@ impl Content for Stream {
         let mut state = self.state.lock().await;
         if offset >= state.end() {
             state.advance(most).await?;
-            self.note(&state);
+            self.note(&mut state)?;
         }
         let length = state.end().saturating_sub(offset).min(most);
         if length == 0 {
@@ -268,8 +254,7 @@ impl Content for Stream {
         while state.source.is_some() {
             state.advance(CHUNK).await?;
         }
-        self.note(&state);
-        Ok(())
+        self.note(&mut state)
     }
 }
 
