@@ -13,8 +13,10 @@ use registry_name::{Registry, Repository};
 pub(crate) struct Learnt {
     /// A blob in the very request that begins an upload: taken, ignored, or not tried yet.
     pub(crate) single_post: Option<bool>,
-    /// It answers an upload that names something to mount with an error.
+    /// It answers an upload that names another repository to mount from with an error.
     pub(crate) no_mount: bool,
+    /// It answers the question whether it has a blob, a mount from the target itself, with an error.
+    pub(crate) no_question: bool,
     /// It looks for a blob to mount in all its repositories where none is named.
     pub(crate) finds_mounts: bool,
     /// Repositories that it does not let these credentials mount from.

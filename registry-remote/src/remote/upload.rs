@@ -187,6 +187,7 @@ impl Upload<'_> {
         let (from, stored) = match source {
             Some(from) => (Some(from), Stored::Mounted),
             None if learnt.finds_mounts => (None, Stored::Mounted),
+            None if learnt.no_question => return self.plain().await,
             None => (Some(target), Stored::Present),
         };
         let refused = match self.mount(from).await? {
@@ -198,7 +199,14 @@ impl Upload<'_> {
         let about_source =
             matches!(refused.status().map(|status| status.as_u16()), None | Some(401 | 403 | 404));
         let Some(from) = source.filter(|_| about_source) else {
-            self.learn(|learnt| learnt.no_mount = true);
+            self.learn(|learnt| {
+                if source.is_some() {
+                    learnt.no_mount = true;
+                } else {
+                    // That says nothing of mounts from elsewhere.
+                    (learnt.no_question, learnt.finds_mounts) = (true, false);
+                }
+            });
             return self.plain().await;
         };
         self.learn(|learnt| {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use registry_name::{Algorithm, Digest, Identifier};
 use registry_remote::{
-    ByteStream, CopyOptions, Descriptor, Error, ErrorKind, Manifest, Memory, Report, Source,
-    Stored, copy, copy::Wanted, media_type, verify,
+    ByteStream, CopyOptions, Descriptor, Error, ErrorKind, Manifest, Memory, Report, Sink as _,
+    Source, Stored, copy, copy::Wanted, media_type, verify,
 };
 
 use super::{
@@ -296,4 +296,65 @@ pub(crate) async fn sha512_is_a_name_like_any_other(stand: &Stand) {
     assert_eq!(report.root.digest, digest);
     let there = place.source().await.unwrap();
     assert_eq!(there.manifest(&digest.into()).await.unwrap().bytes(), known.bytes());
+}
+
+/// I05: an image in which nothing has another name than its sha512.
+pub(crate) async fn an_image_of_sha512_alone_comes_back_byte_for_byte(stand: &Stand) {
+    if !stand.kind.knows_sha512() {
+        return;
+    }
+    let memory = Arc::new(Memory::new());
+    let config = br#"{"os":"linux","architecture":"amd64"}"#.to_vec();
+    let mut blobs = Vec::new();
+    // One that may travel in the request that begins its upload, and one that does not.
+    for (media_type, bytes) in [
+        (media_type::OCI_CONFIG, config),
+        (media_type::OCI_LAYER_GZIP, noise(5, 100)),
+        (media_type::OCI_LAYER_GZIP, noise(6, LARGE)),
+    ] {
+        let digest = verify::digest(Algorithm::Sha512, &bytes);
+        let blob = Descriptor::new(media_type, digest, bytes.len() as u64);
+        let source: Arc<dyn Source> = Arc::new(Bare(bytes));
+        memory.put_blob(&blob, &source).await.unwrap();
+        blobs.push(stage::json(&blob));
+    }
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}}"#,
+        media_type::OCI_MANIFEST,
+        blobs[0],
+        blobs[1..].join(",")
+    );
+    let digest = verify::digest(Algorithm::Sha512, text.as_bytes());
+    let manifest = Manifest::verified(text, None, &digest, "a test").unwrap();
+    memory.add_manifest(manifest, Some(tag("v512")));
+    let place = stand.place();
+    let report = transfer(memory.clone(), "v512", &place).await.unwrap();
+    assert_eq!((&report.root.digest, report.written), (&digest, 3));
+    let there = place.source().await.unwrap();
+    assert_same(&memory, there.as_ref(), "v512").await;
+    // And back again.
+    let again = stand.place();
+    copy(&there, &tag("v512").into(), &again.sink, Some(&tag("v512")), &CopyOptions::default())
+        .await
+        .unwrap();
+    assert_same(&memory, again.source().await.unwrap().as_ref(), "v512").await;
+}
+
+/// A source of one blob, whatever it is called.
+#[derive(Debug)]
+struct Bare(Vec<u8>);
+
+#[async_trait]
+impl Source for Bare {
+    fn location(&self) -> String {
+        "one blob".to_owned()
+    }
+
+    async fn manifest(&self, _: &Identifier) -> Result<Manifest, Error> {
+        Err(Error::Unsupported { what: "not asked for".to_owned() })
+    }
+
+    async fn open_blob(&self, _: &Descriptor, _: u64) -> Result<ByteStream, Error> {
+        Ok(stream::iter([Ok(self.0.clone().into())]).boxed())
+    }
 }

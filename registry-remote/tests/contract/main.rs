@@ -24,6 +24,7 @@ async fn keeps_the_contract(stand: &Stand) {
     battery::the_same_copy_again_writes_nothing(stand).await;
     battery::what_refers_to_a_manifest_is_listed(stand).await;
     battery::sha512_is_a_name_like_any_other(stand).await;
+    battery::an_image_of_sha512_alone_comes_back_byte_for_byte(stand).await;
 }
 
 #[tokio::test]

@@ -27,6 +27,9 @@ pub(super) enum Begun {
 }
 
 /// Whether a blob of this digest, and of this size where that is known, is in the repository.
+///
+/// One `HEAD`; where the registry answers that with anything but yes or no, as
+/// [`head_blob`](Remote::head_blob) asks.
 pub(in crate::remote) async fn is_there(
     remote: &Remote,
     digest: &Digest,
@@ -36,20 +39,29 @@ pub(in crate::remote) async fn is_there(
         .request(Method::HEAD, &format!("blobs/{digest}"), remote.pull())
         .expect(&[200])
         .upstream();
-    match remote.client.transport().send(request).await {
-        Ok(response) => match (size, response.content_length()) {
-            (Some(expected), Some(actual)) if actual != expected => Err(Error::Integrity {
-                what: format!("blob {digest} in {}", remote.repository),
-                mismatch: Mismatch::Size { expected, actual },
-            }),
-            _ => Ok(true),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => {
-            Err(Error::registry(|| format!("look up blob {digest} in {}", remote.repository))(
-                error,
-            ))
+    let found = match remote.client.transport().send(request).await {
+        Ok(response) => response.content_length(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) if is_head_refused(&error) => {
+            match remote.itself().head_blob(digest).await {
+                Ok(found) => Some(found.size),
+                Err(error) if error.kind() == crate::ErrorKind::NotFound => return Ok(false),
+                // It is there, and nobody says how long it is.
+                Err(Error::Unsupported { .. }) => None,
+                Err(error) => return Err(error),
+            }
         }
+        Err(error) => {
+            let attempt = || format!("look up blob {digest} in {}", remote.repository);
+            return Err(Error::registry(attempt)(error));
+        }
+    };
+    match size.zip(found) {
+        Some((expected, actual)) if actual != expected => Err(Error::Integrity {
+            what: format!("blob {digest} in {}", remote.repository),
+            mismatch: Mismatch::Size { expected, actual },
+        }),
+        _ => Ok(true),
     }
 }
 
@@ -59,7 +71,10 @@ pub(super) async fn post_whole(
     descriptor: &Descriptor,
     bytes: Bytes,
 ) -> Result<Begun, TransportError> {
-    let request = post(remote, &[("digest", descriptor.digest.as_str())], remote.push())
+    let mut parameters = vec![("digest", descriptor.digest.as_str())];
+    // Where it opens a session instead, that has to be one of the right algorithm.
+    parameters.extend(algorithm(&descriptor.digest));
+    let request = post(remote, &parameters, remote.push())
         .header(CONTENT_TYPE, BYTES)
         .body(Body::bytes(bytes));
     let sent = remote.client.transport().send(request).await;
@@ -231,6 +246,12 @@ fn begun(
             response.cut_short("the registry says it has it, and was not sent it"),
         )),
     }
+}
+
+/// Storage behind a registry may take `HEAD` for something that was not signed.
+fn is_head_refused(error: &TransportError) -> bool {
+    use ErrorKind::{Denied, Rejected, UnexpectedStatus, Unsupported};
+    [Denied, Rejected, UnexpectedStatus, Unsupported].contains(&error.kind())
 }
 
 /// Statuses by which registries refuse a mount and would still take the bytes.

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{Error, learnt::Learnt, remote::Remote};
 
+/// The codes by which a registry says that it has other bytes than were promised.
+const DISPUTES: &[ErrorCode] = &[ErrorCode::DigestInvalid, ErrorCode::SizeInvalid];
+
 /// What became of a session.
 pub(super) enum Filled {
     Stored,
@@ -183,7 +186,7 @@ impl<'a> Sending<'a> {
             }
             ErrorKind::NotFound if !commit => return Ok(Step::Lost(self.error(error))),
             ErrorKind::NotFound => {}
-            _ if !error.is_retryable() => return Err(self.error(error)),
+            _ if !error.is_retryable() => return Err(self.refused(error)),
             _ => {}
         }
         if let Some(digest) = self.content.digest().filter(|_| commit)
@@ -235,12 +238,22 @@ impl<'a> Sending<'a> {
     /// are read again to see whose fault that is.
     async fn say_who_is_wrong(&self, error: TransportError) -> Result<Step, Error> {
         self.content.judge().await?;
-        if self.content.digest().is_some_and(|digest| digest.algorithm() != Algorithm::Sha256) {
-            let what = "the registry does not take blobs that are named by sha512";
-            return Err(self.unsupported(what));
-        }
-        let once_more = error.kind() != ErrorKind::Body && has_code(&error);
-        if once_more { Ok(Step::Lost(self.error(error))) } else { Err(self.error(error)) }
+        let once_more = error.kind() != ErrorKind::Body && has_code(&error, DISPUTES);
+        let error = self.refused(error);
+        if once_more { Ok(Step::Lost(error)) } else { Err(error) }
+    }
+
+    /// A refusal of a commit, and what it may be about.
+    fn refused(&self, error: TransportError) -> Error {
+        let by_sha512 =
+            self.content.digest().is_some_and(|digest| digest.algorithm() == Algorithm::Sha512);
+        let about_name = has_code(&error, &[ErrorCode::DigestInvalid, ErrorCode::Unsupported]);
+        let hint = if by_sha512 && about_name {
+            " (it seems to take no blobs that are named by sha512)"
+        } else {
+            ""
+        };
+        Error::registry(|| format!("{}{hint}", self.name))(error)
     }
 
     fn learn(&self, lesson: impl FnOnce(&mut Learnt)) {
@@ -262,11 +275,18 @@ fn refuses_pieces(learnt: &Learnt, error: &TransportError) -> bool {
     learnt.chunks.is_none() && matches!(status, Some(400 | 405 | 411 | 501))
 }
 
+/// Whether a refused commit may mean that the bytes are not those of the digest: it says so, or it
+/// says nothing of use.
 fn is_disputed(error: &TransportError) -> bool {
-    error.kind() == ErrorKind::Rejected || has_code(error)
+    let status = error.status().map(|status| status.as_u16());
+    let unclear = |code: &ErrorCode| {
+        use ErrorCode::{BlobUploadInvalid, Other, Unknown};
+        matches!(code, BlobUploadInvalid | Unknown | Other(_))
+    };
+    let is_unclear = error.diagnostics().iter().all(|said| unclear(&said.code));
+    has_code(error, DISPUTES) || (matches!(status, Some(400 | 416 | 422)) && is_unclear)
 }
 
-fn has_code(error: &TransportError) -> bool {
-    let mut codes = error.diagnostics().iter().map(|diagnostic| &diagnostic.code);
-    codes.any(|code| matches!(code, ErrorCode::DigestInvalid | ErrorCode::SizeInvalid))
+fn has_code(error: &TransportError, codes: &[ErrorCode]) -> bool {
+    error.diagnostics().iter().any(|diagnostic| codes.contains(&diagnostic.code))
 }
