@@ -11,6 +11,7 @@ mod limits;
 mod listing;
 mod manifests;
 mod redirects;
+mod referrers;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(limits::scenarios());
     all.extend(uploads::scenarios());
     all.extend(sessions::scenarios());
+    all.extend(referrers::scenarios());
     all.extend(listing::scenarios());
     all.extend(graphs::scenarios());
     all.extend(connections::scenarios());

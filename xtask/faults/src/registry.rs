@@ -29,6 +29,8 @@ pub struct Registry {
     issued: u32,
     uses: BTreeMap<String, u32>,
     page: Option<usize>,
+    conditions: bool,
+    no_referrers: bool,
 }
 
 /// What one repository holds.
@@ -82,6 +84,26 @@ impl Registry {
         self
     }
 
+    /// Manifests have entity tags, and one is put under a tag only where `If-Match` and `If-None-Match`
+    /// hold.
+    #[must_use]
+    pub fn with_conditions(mut self) -> Self {
+        self.conditions = true;
+        self
+    }
+
+    /// Clients keep the lists of referrers.
+    #[must_use]
+    pub fn without_referrers(mut self) -> Self {
+        self.no_referrers = true;
+        self
+    }
+
+    /// Whether it keeps the lists of referrers itself.
+    pub fn keeps_referrers(&self) -> bool {
+        !self.no_referrers
+    }
+
     /// What a repository holds.
     pub fn repository(&self, name: &str) -> Option<&Repository> {
         self.repositories.get(name)
@@ -112,7 +134,10 @@ impl Registry {
                 document(200, "application/json", &json!({ "repositories": names }))
             }
             (Route::Tags(name), "GET") => self.tags(name, request),
-            (Route::Referrers(name, digest), "GET") => self.referrers(name, digest),
+            (Route::Referrers(name, digest), "GET") if !self.no_referrers => {
+                self.referrers(name, digest)
+            }
+            (Route::Referrers(..), "GET") => error(404, "UNSUPPORTED", "no such API"),
             (Route::Manifest(name, reference), "GET" | "HEAD") => self.manifest(name, reference),
             (Route::Blob(name, digest), "GET" | "HEAD") => self.blob(name, digest, request),
             (Route::Manifest(name, reference), "PUT") => self.put(name, reference, request),

@@ -29,6 +29,11 @@ impl Script {
         self
     }
 
+    /// The registry, as it is at first.
+    pub(crate) fn stock(&self) -> &Registry {
+        &self.registry
+    }
+
     /// What the registry itself answers.
     pub(super) fn honest(&mut self, request: &Request) -> Answer {
         self.registry.answer(request)

@@ -12,10 +12,13 @@ impl Registry {
         let Some((digest, (media_type, bytes))) = found else {
             return error(404, "MANIFEST_UNKNOWN", "no such manifest");
         };
-        let headers = vec![
+        let mut headers = vec![
             ("Content-Type".to_owned(), media_type.clone()),
             ("Docker-Content-Digest".to_owned(), digest.to_owned()),
         ];
+        if self.conditions {
+            headers.push(("ETag".to_owned(), entity_tag(digest)));
+        }
         Answer { status: 200, headers, body: bytes.clone() }
     }
 
@@ -86,7 +89,23 @@ impl Registry {
     }
 }
 
+/// What marks this state of a tag.
+pub(super) fn entity_tag(digest: &str) -> String {
+    format!("\"{digest}\"")
+}
+
 impl Repository {
+    /// The digests in the list of referrers that clients keep for `subject`.
+    pub fn listed(&self, subject: &str) -> Vec<String> {
+        let tag = subject.replacen(':', "-", 1);
+        let list = self.find(&tag).and_then(|(_, (_, bytes))| {
+            let list: Value = serde_json::from_slice(bytes).ok()?;
+            list.get("manifests")?.as_array().cloned()
+        });
+        let digest = |entry: &Value| Some(entry.get("digest")?.as_str()?.to_owned());
+        list.unwrap_or_default().iter().filter_map(digest).collect()
+    }
+
     /// A manifest by tag or digest.
     pub fn find(&self, reference: &str) -> Option<(&str, &(String, bytes::Bytes))> {
         let digest = self.tags.get(reference).map_or(reference, String::as_str);

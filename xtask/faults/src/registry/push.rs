@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::pull::entity_tag;
 use super::{Registry, error, named};
 use crate::content::sha256;
 use crate::origin::{Answer, Request};
@@ -90,6 +91,9 @@ impl Registry {
             return error(400, "DIGEST_INVALID", "the manifest has another digest");
         }
         let entry = self.repositories.entry(name.to_owned()).or_default();
+        if self.conditions && !holds(request, entry.tags.get(reference)) {
+            return error(412, "MANIFEST_INVALID", "the tag names something else by now");
+        }
         let config = manifest.get("config").into_iter();
         let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
         let missing = config
@@ -105,7 +109,8 @@ impl Registry {
             entry.tags.insert(reference.to_owned(), digest.clone());
         }
         let mut answer = created(&format!("/v2/{name}/manifests/{digest}"), &digest);
-        if let Some(subject) = manifest.pointer("/subject/digest").and_then(Value::as_str) {
+        let subject = manifest.pointer("/subject/digest").and_then(Value::as_str);
+        if let Some(subject) = subject.filter(|_| !self.no_referrers) {
             answer.headers.push(("OCI-Subject".to_owned(), subject.to_owned()));
         }
         answer
@@ -125,6 +130,17 @@ impl Registry {
         let entry = self.repositories.get_mut(name);
         deleted(entry.is_some_and(|entry| entry.blobs.remove(digest).is_some()), "BLOB_UNKNOWN")
     }
+}
+
+/// Whether the conditions of a request hold for what a tag names now (RFC 9110, section 13.1). Tags here are strong, and compared as
+/// such.
+fn holds(request: &Request, current: Option<&String>) -> bool {
+    let tag = current.map(|digest| entity_tag(digest));
+    let any = |list: &str| match list {
+        "*" => tag.is_some(),
+        list => list.split(',').any(|one| Some(one.trim()) == tag.as_deref()),
+    };
+    request.header("if-match").is_none_or(any) && !request.header("if-none-match").is_some_and(any)
 }
 
 fn created(location: &str, digest: &str) -> Answer {

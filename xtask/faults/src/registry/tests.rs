@@ -142,3 +142,40 @@ fn an_artifact_is_listed_among_the_referrers_of_its_subject() {
     assert_eq!(index["manifests"][0]["digest"], artifact.manifest.digest.as_str());
     assert_eq!(index["manifests"][0]["artifactType"], "application/example");
 }
+
+#[test]
+fn a_tag_is_only_moved_where_the_conditions_hold() {
+    let (registry, image) = stocked();
+    let mut registry = registry.with_conditions();
+    let etag = format!("\"{}\"", image.manifest.digest);
+    let found = registry.answer(&request("GET", "/v2/real/app/manifests/v1"));
+    assert_eq!(header(&found, "ETag"), Some(etag.as_str()));
+    let weak = format!("W/{etag}");
+    let rows = [
+        ("v1", "If-Match", "\"other\"", 412),
+        ("v1", "If-Match", weak.as_str(), 412),
+        ("v1", "If-None-Match", "*", 412),
+        ("v2", "If-Match", "*", 412),
+        ("v2", "If-None-Match", "*", 201),
+        ("v1", "If-Match", etag.as_str(), 201),
+    ];
+    for (tag, name, value, status) in rows {
+        let mut put = request("PUT", &format!("/v2/real/app/manifests/{tag}"));
+        put.body = r#"{"schemaVersion":2,"manifests":[]}"#.into();
+        let answer = registry.answer(&with_header(put, name, value));
+        assert_eq!(answer.status, status, "{tag} {name}: {value}");
+    }
+}
+
+#[test]
+fn without_the_api_clients_keep_the_list() {
+    let (registry, image) = stocked();
+    let mut registry = registry.without_referrers();
+    let path = format!("/v2/real/app/referrers/{}", image.manifest.digest);
+    assert_eq!(registry.answer(&request("GET", &path)).status, 404);
+    let mut put = request("PUT", "/v2/real/app/manifests/v2");
+    let subject = image.manifest.descriptor();
+    put.body = format!(r#"{{"schemaVersion":2,"manifests":[],"subject":{subject}}}"#).into();
+    let answer = registry.answer(&put);
+    assert_eq!((answer.status, header(&answer, "OCI-Subject")), (201, None));
+}

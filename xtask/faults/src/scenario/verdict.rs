@@ -9,7 +9,7 @@ use super::{
 };
 use crate::layout;
 use crate::origin::{Origin, Stage, holds};
-use crate::registry::TOKEN;
+use crate::registry::{Registry, Repository, TOKEN};
 
 /// How a scenario ended.
 #[derive(Clone, Debug)]
@@ -141,7 +141,23 @@ fn arrived(scenario: &Scenario, stage: &Stage) -> Vec<String> {
     if manifest.map(|(_, (_, bytes))| bytes) != Some(&scenario.image.manifest.bytes) {
         faults.push("the manifest did not arrive under its tag".to_owned());
     }
+    faults.extend(unlisted(scenario, &registry, repository));
     faults
+}
+
+/// What refers to another manifest is found by that one, and so is what referred to it before.
+fn unlisted(scenario: &Scenario, registry: &Registry, repository: &Repository) -> Vec<String> {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&scenario.image.manifest.bytes).unwrap_or_default();
+    let subject = manifest.pointer("/subject/digest").and_then(serde_json::Value::as_str);
+    let Some(subject) = subject.filter(|_| !registry.keeps_referrers()) else { return Vec::new() };
+    let before = scenario.origins.first().map(|(_, script)| script.stock());
+    let before = before.and_then(|before| before.repository(REPOSITORY));
+    let mut wanted = before.map(|before| before.listed(subject)).unwrap_or_default();
+    wanted.push(scenario.image.manifest.digest.clone());
+    let listed = repository.listed(subject);
+    let missing = wanted.iter().filter(|digest| !listed.contains(digest));
+    missing.map(|digest| format!("{digest} is not listed as a referrer")).collect()
 }
 
 /// After a failed pull: no entry in the index, and no file whose name claims what its content is not.
