@@ -13,7 +13,7 @@ use crate::{
     CopyOptions, Error, Platform, Remote,
     learnt::{Learnt, Lessons},
     limits::RANGED_CONNECTIONS,
-    remote::{OpenUploads, Places, Recent, Repositories},
+    remote::{OpenUploads, Places, Recent, Repositories, Turns},
 };
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and
@@ -68,7 +68,7 @@ pub(crate) struct State {
     pub(crate) places: Places,
     pub(crate) recent: Recent,
     /// Held while a list of referrers is changed.
-    pub(crate) list_turn: tokio::sync::Mutex<()>,
+    pub(crate) list_turns: Turns,
 }
 
 impl Client {

@@ -17,6 +17,7 @@ pub mod media_type;
 mod memory;
 mod parts;
 mod platform;
+mod referrer;
 mod remote;
 pub mod select;
 mod store;

@@ -101,7 +101,7 @@ impl Manifest {
             let fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
             return Ok(Self { bytes, descriptor, document: Document::default(), fs_layers });
         }
-        descriptor.artifact_type.clone_from(&document.artifact_type);
+        descriptor.artifact_type = document.artifact_type.clone().filter(|kind| !kind.is_empty());
         Ok(Self { bytes, descriptor, document, fs_layers: Vec::new() })
     }
 
@@ -187,20 +187,12 @@ impl Manifest {
         self.document.annotations.as_ref().unwrap_or(&NONE)
     }
 
-    /// What an artifact is: its `artifactType`, else the type of its configuration.
+    /// What an artifact is: its `artifactType`, else the type of its configuration. What is empty is
+    /// missing.
     pub fn artifact_type(&self) -> Option<&str> {
+        let config = self.config().map(|config| config.media_type.as_str());
         let declared = self.document.artifact_type.as_deref();
-        declared.or_else(|| self.config().map(|config| config.media_type.as_str()))
-    }
-
-    /// How this manifest is listed as a referrer, if it is one of `subject`: with its artifact type
-    /// and all its annotations.
-    pub(crate) fn referrer_of(&self, subject: &Digest) -> Option<Descriptor> {
-        self.subject().filter(|found| found.digest == *subject)?;
-        let mut descriptor = self.descriptor.clone();
-        descriptor.artifact_type = self.artifact_type().map(str::to_owned);
-        descriptor.annotations = self.annotations().clone();
-        Some(descriptor)
+        [declared, config].into_iter().flatten().find(|kind| !kind.is_empty())
     }
 
     /// Everything this manifest is made of, in its order: configuration and layers of an image,
@@ -226,15 +218,26 @@ impl Manifest {
         self.with_raw_entries(&kept)
     }
 
-    /// The exact text of the entries of an index.
+    /// The same index with one more entry, every other field as it was.
+    pub(crate) fn with_entry(&self, entry: &Descriptor) -> Result<Self, Error> {
+        let mut entries = self.raw_entries()?;
+        let entry = serde_json::value::to_raw_value(entry);
+        entries.push(entry.map_err(|error| self.unusable(format!("it is not JSON ({error})")))?);
+        self.with_raw_entries(&entries)
+    }
+
+    /// The exact text of the entries of an index. `null` occurs in the field and means none.
     pub(crate) fn raw_entries(&self) -> Result<Vec<Box<RawValue>>, Error> {
         #[derive(Deserialize)]
         struct Entries {
-            manifests: Vec<Box<RawValue>>,
+            manifests: Option<Vec<Box<RawValue>>>,
+        }
+        if !self.is_index() {
+            return Err(self.unusable("it is no index".to_owned()));
         }
         let entries: Entries = serde_json::from_slice(&self.bytes)
             .map_err(|error| self.unusable(format!("it has no entries ({error})")))?;
-        Ok(entries.manifests)
+        Ok(entries.manifests.unwrap_or_default())
     }
 
     /// The same index with other entries.

@@ -10,7 +10,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use registry_name::{Algorithm, Digest, Identifier, Tag};
 
-use crate::{ByteStream, Descriptor, Error, Manifest, Sink, Source, Stored, verified_blob, verify};
+use crate::{
+    ByteStream, Descriptor, Error, Manifest, Sink, Source, Stored, referrer, verified_blob, verify,
+};
 
 /// A store in memory: for tests, and for images that are composed rather than copied.
 ///
@@ -116,11 +118,10 @@ impl Source for Memory {
         artifact_type: Option<&str>,
     ) -> Result<Option<Vec<Descriptor>>, Error> {
         let content = self.content();
-        let referring = content.manifests.values().filter_map(|found| found.referrer_of(subject));
+        let referring =
+            content.manifests.values().filter_map(|found| referrer::entry_of(found, subject));
         let mut found: Vec<_> = referring.collect();
-        found.retain(|found| {
-            artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type
-        });
+        referrer::retain_type(&mut found, artifact_type);
         found.sort_by(|a, b| a.digest.cmp(&b.digest));
         Ok(Some(found))
     }

@@ -1,4 +1,4 @@
-//! What a push leaves behind, and what it takes: streams, tags, sessions, lists of referrers.
+//! What a push leaves behind, and what it takes: streams, tags, sessions.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
@@ -19,7 +19,7 @@ use registry_remote::{
     Memory, Platform, Remote, Sink as _, Source, Stored, media_type, verify,
 };
 use registry_transport::{RetryPolicy, Transport};
-use stage::{Stage, image, image_with, noise, remote, tag};
+use stage::{Stage, image, noise, remote, tag};
 
 const UPLOADS: &str = "*/blobs/uploads/*";
 
@@ -326,51 +326,6 @@ impl Source for TestSource {
 
     async fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         self.0.open_blob(blob, offset).await
-    }
-}
-
-/// P10, L09: no referrers API, said in several ways.
-#[tokio::test]
-async fn p10_l09_writers_of_one_referrers_tag_lose_nothing_and_deletes_leave_it() {
-    for reply in [
-        Reply::new(404),
-        Reply::new(400),
-        Reply::new(200).header("Content-Type", "text/html").text("<html>"),
-    ] {
-        let script =
-            Script::registry(Scripted::new()).rule(on("GET", "*/referrers/*").always(reply)).rule(
-                on("PUT", "*/manifests/*").always(Reply::registry().without_header("OCI-Subject")),
-            );
-        let stage = origin::Stage::single(script).unwrap();
-        let client = hasty();
-        let app = remote(&client, stage.host(), "app");
-        let memory = Arc::new(Memory::new());
-        let subject = image(&memory, &[noise(1, 10)], Some("v1"));
-        let options = client.copy_options();
-        stage::transfer(&TestSource(memory.clone()), &app, "v1", &options).await.unwrap();
-        let artifacts: Vec<_> = (0..6)
-            .map(|n| {
-                let fields = format!(
-                    r#""artifactType":"application/x.{n}","annotations":{{"n":"{n}"}},"subject":{},"#,
-                    stage::json(subject.descriptor())
-                );
-                image_with(&memory, &[noise(1, 10)], &fields)
-            })
-            .collect();
-        let puts = artifacts.iter().map(|artifact| app.put_manifest_as(artifact, None));
-        for put in join_all(puts).await {
-            put.unwrap();
-        }
-        let found = app.referrers(subject.digest(), None).await.unwrap();
-        assert!(!found.by_registry);
-        assert_eq!(found.descriptors.len(), artifacts.len());
-        let third = app.referrers(subject.digest(), Some("application/x.3")).await.unwrap();
-        assert_eq!(third.descriptors[0].annotations["n"], "3");
-
-        app.delete_manifest(artifacts[3].digest()).await.unwrap();
-        let left = app.referrers(subject.digest(), None).await.unwrap().descriptors;
-        assert_eq!(left.len(), artifacts.len() - 1);
-        assert!(left.iter().all(|entry| entry.digest != *artifacts[3].digest()));
     }
 }
 

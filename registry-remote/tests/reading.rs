@@ -6,6 +6,7 @@ mod stage;
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use registry_faults::{
     content::{self, Image},
     origin::{Reply, Script, Stage as Origins, on},
@@ -201,6 +202,56 @@ async fn l07_one_page_begins_where_it_is_told_and_is_as_long_as_asked() {
     let mut repositories = stage.client.catalog(&registry).after(&first).page_size(1);
     let page = repositories.next().await.unwrap().unwrap();
     assert_eq!(page[0].path(), "b/c");
+}
+
+/// Tags in three pages, of which the second fails first like this.
+fn failing(reply: Reply) -> (Origins, Remote) {
+    let tags = ["v1", "v2", "v3", "v4", "v5"];
+    let fake = tags
+        .iter()
+        .fold(Fake::new(), |fake, tag| fake.with_image("real/app", tag, &Image::small()));
+    let script =
+        Script::registry(fake.with_page(2)).rule(on("GET", "*/tags/list?*last=v2").times(1, reply));
+    let origins = Origins::start(vec![("A", script)]).unwrap();
+    let remote = remote(&stage::client(), origins.host(), "real/app");
+    (origins, remote)
+}
+
+#[tokio::test]
+async fn an_error_is_not_the_end_of_a_list() {
+    let text = |text: &str| Reply::new(200).header("Content-Type", "application/json").text(text);
+    for reply in [Reply::new(404), text("{"), Reply::registry().header("Link", "no")] {
+        let (_origins, remote) = failing(reply);
+        let mut tags = remote.tags();
+        assert_eq!(tags.next().await.unwrap().unwrap(), [tag("v1"), tag("v2")]);
+        tags.next().await.unwrap_err();
+        assert_eq!(tags.next().await.unwrap().unwrap(), [tag("v3"), tag("v4")]);
+        assert_eq!(tags.all().await.unwrap(), [tag("v5")]);
+    }
+    // There is none, and so it stays.
+    let around = Reply::registry().header("Link", "</v2/real/app/tags/list?last=v2>; rel=next");
+    let (_origins, remote) =
+        scripted(|script| script.rule(on("GET", "*/tags/list").always(around)));
+    let mut tags = remote.tags();
+    tags.next().await.unwrap().unwrap();
+    for _ in 0..2 {
+        let error = tags.next().await.unwrap_err().to_string();
+        assert!(error.contains("leads back to one that was read already"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_a_stream_up_to_its_end_or_an_error() {
+    let (origins, remote) = failing(Reply::new(404));
+    let mut stream = std::pin::pin!(remote.tags().into_stream());
+    assert_eq!(stream.try_next().await.unwrap(), Some(tag("v1")));
+    assert_eq!(stream.try_next().await.unwrap(), Some(tag("v2")));
+    stream.try_next().await.unwrap_err();
+    let tags: Vec<_> = remote.tags().into_stream().try_collect().await.unwrap();
+    assert_eq!(tags.len(), 5);
+    let catalog = stage::client().catalog(&origins.host().parse().unwrap()).into_stream();
+    let repositories: Vec<_> = catalog.try_collect().await.unwrap();
+    assert_eq!(repositories, [remote.repository().clone()]);
 }
 
 #[tokio::test]

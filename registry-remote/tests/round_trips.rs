@@ -14,15 +14,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::stream;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use registry_faults::{origin, registry::Registry};
+use registry_faults::registry::Registry;
 use registry_remote::{Client, CopyOptions, Memory, Remote, Sink, Source, copy};
 use registry_transport::{
     Transport,
-    service::{HttpError, HttpRequest, HttpResponse, HttpService, RequestBody},
+    service::{HttpError, HttpRequest, HttpResponse, HttpService},
 };
-use stage::{image, index, noise, tag};
+use stage::{image, index, noise, service, tag};
 use tokio::{sync::oneshot, task::yield_now};
 
 /// Turns of the scheduler without a new request after which all that can run has run.
@@ -43,44 +41,12 @@ struct Service(Arc<Waves>);
 impl HttpService for Service {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (release, released) = oneshot::channel();
-        let body = collect(request.body).await;
+        let request = service::request(request).await;
         self.0.waiting.lock().unwrap().push(release);
         released.await.unwrap();
-        let target = &request.url[url::Position::BeforePath..];
-        let headers = request.headers.iter();
-        let headers =
-            headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        let request = origin::Request {
-            method: request.method.to_string(),
-            target: target.to_owned(),
-            headers: headers.collect(),
-            body_length: body.len() as u64,
-            body: body.into(),
-            body_complete: true,
-            peer: None,
-        };
         let answer = self.0.registry.lock().unwrap().answer(&request);
-        let mut headers = HeaderMap::new();
-        for (name, value) in answer.headers {
-            headers
-                .append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
-        }
-        headers.insert(http::header::CONTENT_LENGTH, answer.body.len().into());
-        let body = if request.method == "HEAD" { Vec::new() } else { vec![Ok(answer.body)] };
-        let status = StatusCode::from_u16(answer.status).unwrap();
-        Ok(HttpResponse::new(status, headers, Box::pin(stream::iter(body))))
+        Ok(service::response(&request.method, answer))
     }
-}
-
-async fn collect(body: RequestBody) -> Vec<u8> {
-    use http_body::Body as _;
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await
-    {
-        bytes.extend_from_slice(&frame.unwrap().into_data().unwrap());
-    }
-    bytes
 }
 
 impl Waves {

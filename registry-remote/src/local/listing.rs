@@ -10,7 +10,7 @@ use registry_name::{Digest, Reference, Tag};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::{Descriptor, Error, Source};
+use crate::{Descriptor, Error, Source, referrer};
 
 /// The annotation of an entry that holds its tag
 /// ([image-spec, annotations](https://github.com/opencontainers/image-spec/blob/main/annotations.md)).
@@ -90,8 +90,8 @@ impl Listing {
         let referrers = referrers.get(subject).into_iter().flatten();
         let mut found: BTreeMap<_, _> =
             referrers.map(|found| (found.digest.clone(), found.clone())).collect();
-        let list = format!("{}-{}", subject.algorithm(), subject.hex());
-        for entry in self.at(self.tags.get(&list)).filter(|entry| entry.is_manifest()) {
+        let list = referrer::list_tag(subject)?;
+        for entry in self.at(self.tags.get(list.as_str())).filter(|entry| entry.is_manifest()) {
             if !found.contains_key(&entry.digest) {
                 let manifest = source.manifest(&entry.digest.clone().into()).await?;
                 let listed = manifest.manifests().iter();
@@ -99,9 +99,7 @@ impl Listing {
             }
         }
         let mut found: Vec<_> = found.into_values().collect();
-        found.retain(|found| {
-            artifact_type.is_none() || found.artifact_type.as_deref() == artifact_type
-        });
+        referrer::retain_type(&mut found, artifact_type);
         Ok(found)
     }
 
@@ -112,10 +110,9 @@ impl Listing {
         let mut referrers: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
         for entry in distinct(self.entries.iter().filter(|entry| entry.is_manifest())) {
             let manifest = source.manifest(&entry.digest.clone().into()).await?;
-            if let Some(subject) = manifest.subject().map(|subject| &subject.digest)
-                && let Some(referrer) = manifest.referrer_of(subject)
-            {
-                referrers.entry(subject.clone()).or_default().push(referrer);
+            if let Some(subject) = manifest.subject() {
+                let entries = referrers.entry(subject.digest.clone()).or_default();
+                entries.push(referrer::entry(&manifest));
             }
         }
         Ok(referrers)

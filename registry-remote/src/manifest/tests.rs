@@ -227,6 +227,21 @@ fn children_are_config_and_layers_or_entries_and_never_the_subject() {
 }
 
 #[test]
+fn an_artifact_type_that_is_empty_is_missing() {
+    for (fields, expected) in [
+        ("", media_type::OCI_CONFIG),
+        (r#""artifactType":"","#, media_type::OCI_CONFIG),
+        (r#""artifactType":"application/x","#, "application/x"),
+    ] {
+        let manifest = read(image(fields), None).unwrap();
+        assert_eq!(manifest.artifact_type(), Some(expected));
+        assert_ne!(manifest.descriptor().artifact_type.as_deref(), Some(""));
+    }
+    let list = index("").replace(r#""manifests""#, r#""artifactType":"","manifests""#);
+    assert_eq!(read(list, None).unwrap().artifact_type(), None);
+}
+
+#[test]
 fn an_index_can_be_narrowed_and_keeps_unknown_fields() {
     let entry = |arch: &str| {
         format!(

@@ -30,6 +30,7 @@ pub use self::{
 };
 pub(crate) use self::{
     recent::Recent,
+    referrers::Turns,
     upload::{OpenUploads, Places},
 };
 use crate::{

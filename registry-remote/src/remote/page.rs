@@ -5,11 +5,13 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use registry_transport::{Request, Transport};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::Error;
+use crate::{Error, media_type};
 
 const MAX_PAGES: usize = 10_000;
 const MAX_ITEMS: usize = 1_000_000;
@@ -18,16 +20,37 @@ const MAX_BYTES: usize = 256 << 20;
 const MAX_BARREN: usize = 3;
 
 /// Follows `Link: <…>; rel="next"` (RFC 8288) and sees to it that this comes to an end.
+///
+/// After an error the list goes on where it stood, so that a part of it never passes for the whole:
+/// the same page is asked for again, and a list that has no end stays one.
 #[derive(Debug)]
 pub(super) struct Pager {
+    /// "tags of ghcr.io/a/b"
     what: String,
-    next: Option<Request>,
+    next: Next,
     guard: Guard,
 }
 
+#[derive(Debug)]
+enum Next {
+    Page(Box<Request>),
+    Nothing,
+    Never(Endless),
+}
+
+/// A page as it came.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) bytes: Bytes,
+    /// What its `Content-Type` says, without parameters.
+    pub(super) media_type: Option<String>,
+    next: Option<Url>,
+}
+
 impl Pager {
+    /// `what` it lists, as a message names it: "tags of ghcr.io/a/b".
     pub(super) fn new(what: String, first: Request) -> Self {
-        Self { what, next: Some(first), guard: Guard::default() }
+        Self { what, next: Next::Page(Box::new(first)), guard: Guard::default() }
     }
 
     /// The next page; `None` after the last.
@@ -35,32 +58,90 @@ impl Pager {
         &mut self,
         transport: &Transport,
     ) -> Result<Option<T>, Error> {
-        let Some(request) = self.next.take() else { return Ok(None) };
-        let attempt = || self.what.clone();
-        let mut response =
-            transport.send(request.clone()).await.map_err(Error::registry(attempt))?;
+        let Some(page) = self.load(transport).await? else { return Ok(None) };
+        let read = self.read(&page)?;
+        self.turn(page)?;
+        Ok(Some(read))
+    }
+
+    /// The next page as it is; [`turn`](Self::turn) makes it the one that was read.
+    pub(super) async fn load(&self, transport: &Transport) -> Result<Option<Page>, Error> {
+        let request = match &self.next {
+            Next::Page(request) => request,
+            Next::Nothing => return Ok(None),
+            Next::Never(reason) => return Err(self.endless(reason)),
+        };
+        let attempt = || format!("list the {}", self.what);
+        let sent = transport.send(request.as_ref().clone()).await;
+        let mut response = sent.map_err(Error::registry(attempt))?;
         let next = response.next_link().map_err(Error::registry(attempt))?;
-        let bytes =
-            response.bytes(transport.caps().page).await.map_err(Error::registry(attempt))?;
-        self.guard.page(bytes.len(), next.as_ref()).map_err(|reason| self.endless(&reason))?;
-        self.next = next.map(|url| request.to(url));
-        let page = serde_json::from_slice(&bytes).map_err(|error| Error::Unsupported {
+        let media_type = response.header(CONTENT_TYPE).map(media_type::essence);
+        let bytes = response.bytes(transport.caps().page).await;
+        let bytes = bytes.map_err(Error::registry(attempt))?;
+        Ok(Some(Page { bytes, media_type, next }))
+    }
+
+    /// What a page says.
+    pub(super) fn read<T: DeserializeOwned>(&self, page: &Page) -> Result<T, Error> {
+        serde_json::from_slice(&page.bytes).map_err(|error| Error::Unsupported {
             what: format!(
-                "cannot {}: the answer is not the list it should be ({error})",
+                "cannot list the {}: the answer is not the list it should be ({error})",
                 self.what
             ),
-        })?;
-        Ok(Some(page))
+        })
+    }
+
+    /// Goes on behind this page.
+    pub(super) fn turn(&mut self, page: Page) -> Result<(), Error> {
+        let judged = self.guard.page(page.bytes.len(), page.next.as_ref());
+        let read = std::mem::replace(&mut self.next, Next::Nothing);
+        if let (Next::Page(request), Some(url)) = (read, page.next) {
+            self.next = Next::Page(Box::new(request.to(url)));
+        }
+        self.judge(judged)
+    }
+
+    /// Whether no page was read yet.
+    pub(super) fn is_at_start(&self) -> bool {
+        self.guard.pages == 0
     }
 
     /// Counts what a page brought; `items` are its members, in any form that tells them apart.
     pub(super) fn count<I: Hash>(&mut self, items: impl Iterator<Item = I>) -> Result<(), Error> {
-        self.guard.items(items).map_err(|reason| self.endless(&reason))
+        let judged = self.guard.items(items);
+        self.judge(judged)
     }
 
-    fn endless(&self, reason: &str) -> Error {
-        Error::Unsupported { what: format!("cannot {}: {reason}", self.what) }
+    fn judge(&mut self, judged: Result<(), Endless>) -> Result<(), Error> {
+        judged.map_err(|reason| {
+            let error = self.endless(&reason);
+            self.next = Next::Never(reason);
+            error
+        })
     }
+
+    fn endless(&self, reason: &Endless) -> Error {
+        match reason {
+            Endless::Limit(limit) => Error::Limit {
+                what: format!("the list of the {}", self.what),
+                limit: limit.clone(),
+            },
+            Endless::Loop => Error::Unsupported {
+                what: format!(
+                    "cannot list the {}: a page leads back to one that was read already",
+                    self.what
+                ),
+            },
+        }
+    }
+}
+
+/// Why a list is not followed further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Endless {
+    /// It is longer than this.
+    Limit(String),
+    Loop,
 }
 
 /// What a list has cost so far.
@@ -74,36 +155,35 @@ struct Guard {
 }
 
 impl Guard {
-    fn page(&mut self, bytes: usize, next: Option<&Url>) -> Result<(), String> {
+    fn page(&mut self, bytes: usize, next: Option<&Url>) -> Result<(), Endless> {
         self.pages += 1;
         self.bytes += bytes;
         if self.pages > MAX_PAGES {
-            return Err(format!("the list has more than {MAX_PAGES} pages"));
+            return Err(Endless::Limit(format!("{MAX_PAGES} pages")));
         }
         if self.bytes > MAX_BYTES {
-            return Err(format!("the list has more than {} MiB", MAX_BYTES >> 20));
+            return Err(Endless::Limit(format!("{} MiB", MAX_BYTES >> 20)));
         }
         match next {
-            Some(next) if !self.visited.insert(next.clone()) => {
-                Err("a page leads back to one that was read already".to_owned())
-            }
+            Some(next) if !self.visited.insert(next.clone()) => Err(Endless::Loop),
             _ => Ok(()),
         }
     }
 
-    fn items<I: Hash>(&mut self, items: impl Iterator<Item = I>) -> Result<(), String> {
+    fn items<I: Hash>(&mut self, items: impl Iterator<Item = I>) -> Result<(), Endless> {
         let before = self.seen.len();
         for item in items {
             let mut hasher = DefaultHasher::new();
             item.hash(&mut hasher);
             self.seen.insert(hasher.finish());
             if self.seen.len() > MAX_ITEMS {
-                return Err(format!("the list has more than {MAX_ITEMS} entries"));
+                return Err(Endless::Limit(format!("{MAX_ITEMS} entries")));
             }
         }
         self.barren = if self.seen.len() > before { 0 } else { self.barren + 1 };
         if self.barren > MAX_BARREN {
-            return Err(format!("more than {MAX_BARREN} pages in a row bring nothing new"));
+            let limit = format!("{MAX_BARREN} pages in a row that bring nothing new");
+            return Err(Endless::Limit(limit));
         }
         Ok(())
     }

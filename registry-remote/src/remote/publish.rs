@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::{
     Method,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH},
 };
 use registry_name::{Algorithm, Digest, Identifier, Tag};
 use registry_transport::{
@@ -29,8 +29,16 @@ struct Raw<'a> {
     media_type: &'a str,
     digest: &'a Digest,
     manifest: Option<&'a Manifest>,
-    /// The entity tag of what it is to replace, and of nothing else.
-    replaces: Option<&'a str>,
+    replaces: Replaces<'a>,
+}
+
+/// What a manifest may be put in the place of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Replaces<'a> {
+    Anything,
+    Nothing,
+    /// What has this strong entity tag.
+    Only(&'a str),
 }
 
 impl<'a> Raw<'a> {
@@ -41,7 +49,7 @@ impl<'a> Raw<'a> {
             media_type: manifest.media_type(),
             digest,
             manifest: Some(manifest),
-            replaces: None,
+            replaces: Replaces::Anything,
         }
     }
 
@@ -122,21 +130,22 @@ impl Remote {
         }
         let media_type = media_type.unwrap_or(media_type::DOCKER_MANIFEST);
         let digest = verify::digest(Algorithm::Sha256, &bytes);
-        let raw =
-            Raw { bytes: &bytes, media_type, digest: &digest, manifest: None, replaces: None };
+        let replaces = Replaces::Anything;
+        let raw = Raw { bytes: &bytes, media_type, digest: &digest, manifest: None, replaces };
         self.put_tags(&raw, tags).await?;
         Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
     }
 
-    /// Puts a manifest in the place of the one with this entity tag, where the registry gives one.
-    /// That somebody else was faster is an error of kind [`Conflict`](crate::ErrorKind::Conflict).
+    /// Puts a manifest in the place of this, and of nothing else where the registry knows conditions
+    /// (RFC 9110, section 13.1): that somebody else was faster is then an error of kind
+    /// [`Conflict`](crate::ErrorKind::Conflict).
     pub(super) async fn put_over(
         &self,
         name: &Identifier,
         manifest: &Manifest,
-        etag: Option<&str>,
+        replaces: Replaces<'_>,
     ) -> Result<(), Error> {
-        let raw = Raw { replaces: etag, ..Raw::of(manifest) };
+        let raw = Raw { replaces, ..Raw::of(manifest) };
         self.put_one(name, &raw).await.map(drop)
     }
 
@@ -232,8 +241,9 @@ impl Remote {
             .replay(Replay::Unsent)
             .expect(&[200, 201, 202]);
         match raw.replaces {
-            Some(etag) => request.header(IF_MATCH, etag),
-            None => request,
+            Replaces::Anything => request,
+            Replaces::Nothing => request.header(IF_NONE_MATCH, "*"),
+            Replaces::Only(etag) => request.header(IF_MATCH, etag),
         }
     }
 }

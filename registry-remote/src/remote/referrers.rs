@@ -2,16 +2,20 @@
 //! ([distribution-spec](https://github.com/opencontainers/distribution-spec/blob/main/spec.md),
 //! "Listing referrers", "Referrers tag schema").
 
+mod tag;
+mod turns;
+
 use http::{Method, StatusCode};
-use registry_name::{Digest, Identifier, Tag};
+use registry_name::Digest;
 use registry_transport::ErrorKind as TransportKind;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::{Remote, page::Pager};
-use crate::{Descriptor, Error, ErrorKind, Manifest, media_type};
-
-/// How often the referrers tag is written where somebody else writes it too.
-const MAX_ROUNDS: usize = 5;
+pub(crate) use self::turns::Turns;
+use super::{
+    Remote,
+    page::{Page, Pager},
+};
+use crate::{Descriptor, Error, media_type, referrer};
 
 /// The referrers of a manifest, and who lists them.
 #[derive(Clone, Debug)]
@@ -24,11 +28,15 @@ pub struct Referrers {
     pub by_registry: bool,
 }
 
-/// A list of referrers, from the API or from the tag. Every field travels.
 #[derive(Deserialize)]
 struct List {
-    #[serde(default)]
     manifests: Option<Vec<Descriptor>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Typed {
+    media_type: String,
 }
 
 impl Remote {
@@ -36,8 +44,9 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// What the registry said. That a registry has no referrers API is no error, and neither is
-    /// a subject that nothing refers to.
+    /// What the registry said; [`Error::Unsupported`] where the referrers tag names something else than a
+    /// list. That a registry has no referrers API is no error, and neither is a subject that nothing
+    /// refers to.
     pub async fn referrers(
         &self,
         subject: &Digest,
@@ -47,13 +56,11 @@ impl Remote {
         let by_registry = listed.is_some();
         let descriptors = match listed {
             Some(descriptors) => descriptors,
-            None => self.referrers_tag(subject).await?,
+            None => self.tagged_referrers(subject).await?,
         };
         let mut referrers = Referrers { descriptors, by_registry };
         // A registry need not filter, and the tag cannot.
-        if let Some(wanted) = artifact_type {
-            referrers.descriptors.retain(|found| found.artifact_type.as_deref() == Some(wanted));
-        }
+        referrer::retain_type(&mut referrers.descriptors, artifact_type);
         Ok(referrers)
     }
 
@@ -74,167 +81,38 @@ impl Remote {
             .request(Method::GET, &route, self.pull())
             .accept(&[media_type::OCI_INDEX])
             .expect(&[200]);
-        let what = format!("list the referrers of {subject} in {}", self.repository);
+        let what = format!("referrers of {subject} in {}", self.repository);
         let mut pager = Pager::new(what, request);
         let mut found = Vec::new();
         loop {
-            match pager.next::<List>(self.client.transport()).await {
-                Ok(Some(page)) => {
-                    let page = page.manifests.unwrap_or_default();
-                    pager.count(page.iter().map(|entry| &entry.digest))?;
-                    found.extend(page);
-                }
+            let page = match pager.load(self.client.transport()).await {
+                Ok(Some(page)) => page,
                 Ok(None) => return Ok(Some(found)),
-                Err(error) if is_absent(&error) => return Ok(None),
+                Err(error) if pager.is_at_start() && is_absent(&error) => return Ok(None),
                 Err(error) => return Err(error),
+            };
+            if pager.is_at_start() && !is_list(&page) {
+                return Ok(None);
             }
+            let entries = pager.read::<List>(&page)?.manifests.unwrap_or_default();
+            pager.turn(page)?;
+            pager.count(entries.iter().map(|entry| &entry.digest))?;
+            found.extend(entries);
         }
-    }
-
-    /// What the referrers tag lists; nothing where there is none.
-    async fn referrers_tag(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        Ok(self.tagged_list(&Identifier::Tag(fallback_tag(subject)?)).await?.entries)
-    }
-
-    async fn tagged_list(&self, tag: &Identifier) -> Result<TaggedList, Error> {
-        match self.itself().get(tag).await {
-            Ok(found) => {
-                let etag = found.version().etag;
-                Ok(TaggedList { entries: found.manifest()?.manifests().to_vec(), etag })
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Ok(TaggedList { entries: Vec::new(), etag: None })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Adds a manifest to the referrers tag of its subject, unless the registry lists it itself.
-    pub(super) async fn keep_referrer(&self, manifest: &Manifest) -> Result<(), Error> {
-        let Some(subject) = manifest.subject() else { return Ok(()) };
-        let is_ours = |entry: &Descriptor| entry.digest == *manifest.digest();
-        let listed = self.list_referrers(&subject.digest, None).await?;
-        if listed.is_some_and(|listed| listed.iter().any(is_ours)) {
-            self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
-            return Ok(());
-        }
-        self.change_list(&subject.digest, |entries| {
-            let missing = !entries.iter().any(is_ours);
-            if missing {
-                entries.push(referrer(manifest));
-            }
-            missing
-        })
-        .await
-    }
-
-    /// Takes a manifest that was deleted off the referrers tag of its subject.
-    pub(super) async fn forget_referrer(&self, manifest: &Manifest) -> Result<(), Error> {
-        let Some(subject) = manifest.subject() else { return Ok(()) };
-        self.change_list(&subject.digest, |entries| {
-            let before = entries.len();
-            entries.retain(|entry| entry.digest != *manifest.digest());
-            entries.len() < before
-        })
-        .await
-    }
-
-    /// Read, change, write, and look whether it held: another client may have written in between.
-    /// `If-Match` (RFC 9110, section 13.1.1) has a registry that knows it refuse what was
-    /// overtaken. Clones of one client take turns.
-    ///
-    /// `change` says whether there was anything to change.
-    async fn change_list(
-        &self,
-        subject: &Digest,
-        change: impl Fn(&mut Vec<Descriptor>) -> bool,
-    ) -> Result<(), Error> {
-        let tag = Identifier::Tag(fallback_tag(subject)?);
-        let _turn = self.client.state().list_turn.lock().await;
-        for round in 0..=MAX_ROUNDS {
-            let mut list = self.tagged_list(&tag).await?;
-            if !change(&mut list.entries) {
-                return Ok(());
-            }
-            if round == MAX_ROUNDS {
-                break;
-            }
-            let what = format!("the referrers of {subject}");
-            let index = Manifest::new(index_of(&list.entries), Some(media_type::OCI_INDEX), &what)?;
-            match self.put_over(&tag, &index, list.etag.as_deref()).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => {
-                    tracing::debug!(%error, "the list of referrers was changed meanwhile");
-                }
-                put => put?,
-            }
-        }
-        Err(Error::Unsupported {
-            what: format!(
-                "cannot keep the list of referrers of {subject}: other clients keep replacing it; try again"
-            ),
-        })
     }
 }
 
-/// The content of a referrers tag.
-struct TaggedList {
-    entries: Vec<Descriptor>,
-    etag: Option<String>,
-}
-
-/// The specification lets a registry without the API answer 404; others answer 400 or 405, or
-/// something that is no list.
+/// The specification lets a registry without the API answer 404; others answer 400 or 405.
 fn is_absent(error: &Error) -> bool {
-    match error {
-        Error::Registry { source, .. } => {
-            matches!(source.kind(), TransportKind::NotFound | TransportKind::Unsupported)
-                || source.status() == Some(StatusCode::BAD_REQUEST)
-        }
-        Error::Unsupported { .. } => true,
-        _ => false,
-    }
+    let Error::Registry { source, .. } = error else { return false };
+    matches!(source.kind(), TransportKind::NotFound | TransportKind::Unsupported)
+        || source.status() == Some(StatusCode::BAD_REQUEST)
 }
 
-/// The tag that stands for the referrers of a digest: the algorithm cut at 32 characters, the hash
-/// at 64, joined by `-`.
-fn fallback_tag(subject: &Digest) -> Result<Tag, Error> {
-    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    let text = format!("{}-{}", cut(subject.algorithm().as_str(), 32), cut(subject.hex(), 64));
-    text.parse().map_err(|_| Error::Unsupported {
-        what: format!("cannot name the referrers tag of {subject}"),
-    })
-}
-
-/// How a referring manifest is listed: with its artifact type and all its annotations.
-fn referrer(manifest: &Manifest) -> Descriptor {
-    let mut descriptor = manifest.descriptor().clone();
-    descriptor.artifact_type = manifest.artifact_type().map(str::to_owned);
-    descriptor.annotations = manifest.annotations().clone();
-    descriptor
-}
-
-fn index_of(descriptors: &[Descriptor]) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Index<'a> {
-        schema_version: u32,
-        media_type: &'static str,
-        manifests: &'a [Descriptor],
-    }
-    let index =
-        Index { schema_version: 2, media_type: media_type::OCI_INDEX, manifests: descriptors };
-    serde_json::to_vec(&index).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tag_is_cut_as_the_specification_says() {
-        let sha256: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
-        assert_eq!(fallback_tag(&sha256).unwrap().as_str(), format!("sha256-{}", "a".repeat(64)));
-        let sha512: Digest = format!("sha512:{}", "b".repeat(128)).parse().unwrap();
-        assert_eq!(fallback_tag(&sha512).unwrap().as_str(), format!("sha512-{}", "b".repeat(64)));
-    }
+/// Whether somebody says that this is a list: others answer with a page for people, or with any
+/// JSON.
+fn is_list(page: &Page) -> bool {
+    let is_index = |said: &str| said == media_type::OCI_INDEX;
+    page.media_type.as_deref().is_some_and(is_index)
+        || serde_json::from_slice::<Typed>(&page.bytes).is_ok_and(|body| is_index(&body.media_type))
 }

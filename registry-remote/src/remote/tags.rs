@@ -1,5 +1,7 @@
 //! Lists of names: the tags of a repository, the repositories of a registry.
 
+use futures_core::Stream;
+use futures_util::{TryStreamExt as _, stream};
 use http::Method;
 use registry_authn::{Resource, Scopes};
 use registry_name::{Registry, Repository, Tag};
@@ -62,7 +64,7 @@ impl Remote {
     fn tag_pager(&self, window: &Window) -> Pager {
         let route = format!("tags/list{}", window.query());
         let first = self.request(Method::GET, &route, self.pull()).expect(&[200]);
-        Pager::new(format!("list the tags of {}", self.repository), first)
+        Pager::new(format!("tags of {}", self.repository), first)
     }
 }
 
@@ -88,7 +90,8 @@ impl Tags {
     ///
     /// # Errors
     ///
-    /// What the registry said; [`Error::Unsupported`] where the list does not come to an end.
+    /// What the registry said; [`Error::Limit`] or [`Error::Unsupported`] where the list does not come
+    /// to an end. Asked once more, it goes on with the page that failed: an error is not the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Tag>>, Error> {
         let page: Option<TagPage> = self.pager.next(self.remote.client.transport()).await?;
         let Some(page) = page else { return Ok(None) };
@@ -108,6 +111,25 @@ impl Tags {
             tags.extend(page);
         }
         Ok(tags)
+    }
+
+    /// One after the other, page by page, until the end or the first error. What is no tag is left
+    /// out.
+    ///
+    /// ```no_run
+    /// # use futures_util::TryStreamExt;
+    /// # async fn example(remote: registry_remote::Remote) -> Result<(), registry_remote::Error> {
+    /// let mut tags = std::pin::pin!(remote.tags().into_stream());
+    /// while let Some(tag) = tags.try_next().await? {
+    ///     println!("{tag}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_stream(self) -> impl Stream<Item = Result<Tag, Error>> + Send {
+        one_by_one(stream::try_unfold(self, |mut tags| async move {
+            Ok(tags.next().await?.map(|page| (page, tags)))
+        }))
     }
 
     /// What was listed so far and is no tag, so cannot be asked for. Not fit to be printed as it
@@ -144,7 +166,8 @@ impl Repositories {
     ///
     /// # Errors
     ///
-    /// What the registry said; [`Error::Unsupported`] where the list does not come to an end.
+    /// What the registry said; [`Error::Limit`] or [`Error::Unsupported`] where the list does not come
+    /// to an end. Asked once more, it goes on with the page that failed: an error is not the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Repository>>, Error> {
         let page: Option<RepositoryPage> = self.pager.next(self.client.transport()).await?;
         let Some(page) = page else { return Ok(None) };
@@ -168,6 +191,14 @@ impl Repositories {
         Ok(repositories)
     }
 
+    /// One after the other, page by page, until the end or the first error. What is no repository's
+    /// name is left out.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Repository, Error>> + Send {
+        one_by_one(stream::try_unfold(self, |mut repositories| async move {
+            Ok(repositories.next().await?.map(|page| (page, repositories)))
+        }))
+    }
+
     /// What was listed so far and is no repository's name. Not fit to be printed as it is: a
     /// server chose it.
     pub fn invalid(&self) -> &[String] {
@@ -180,7 +211,7 @@ fn repository_pager(registry: &Registry, window: &Window) -> Pager {
         .resource(Resource::Registry(registry.clone()))
         .scopes(Scopes::catalog())
         .expect(&[200]);
-    Pager::new(format!("list the repositories of {registry}"), first)
+    Pager::new(format!("repositories of {registry}"), first)
 }
 
 /// Which part of a list is asked for first
@@ -204,6 +235,13 @@ impl Window {
         let query = query.finish();
         if query.is_empty() { query } else { format!("?{query}") }
     }
+}
+
+/// The members of pages.
+fn one_by_one<T: Send>(
+    pages: impl Stream<Item = Result<Vec<T>, Error>> + Send,
+) -> impl Stream<Item = Result<T, Error>> + Send {
+    pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten()
 }
 
 /// Tells names from what is none.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+pub(crate) mod service;
+
 use std::sync::Arc;
 
 use registry_name::{Identifier, Repository, Tag};

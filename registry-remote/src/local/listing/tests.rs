@@ -119,3 +119,18 @@ async fn what_refers_to_any_of_many_is_read_once() {
     }
     assert_eq!(here.read.load(Ordering::Relaxed), 4);
 }
+
+#[tokio::test]
+async fn the_list_of_referrers_of_a_sha512_is_under_its_shortened_tag() {
+    let subject: Digest = format!("sha512:{}", "b".repeat(128)).parse().unwrap();
+    let digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
+    let entry = Descriptor::new(media_type::OCI_MANIFEST, digest, 7);
+    let text = serde_json::json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
+    let list = Manifest::new(text, None, "test").unwrap();
+    let memory = crate::Memory::new();
+    memory.add_manifest(list.clone(), None);
+    let mut listed = list.descriptor().clone();
+    listed.annotations.insert(REF_NAME.to_owned(), format!("sha512-{}", "b".repeat(64)));
+    let found = Listing::new(vec![listed]).referrers(&memory, &subject, None).await.unwrap();
+    assert_eq!(found, [entry]);
+}

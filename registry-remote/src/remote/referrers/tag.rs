@@ -1,0 +1,142 @@
+//! The list of referrers that clients keep under a tag, where the registry does not: read, change,
+//! write, and look whether it held.
+
+use registry_name::{Digest, Identifier};
+
+use super::Remote;
+use crate::{
+    Descriptor, Error, ErrorKind, Manifest, media_type, referrer, remote::publish::Replaces,
+};
+
+/// How often the list is written where somebody else writes it too.
+const MAX_ROUNDS: usize = 5;
+
+/// What the tag names.
+pub(super) struct List {
+    index: Manifest,
+    etag: Option<String>,
+}
+
+/// What is to be changed of it.
+enum Change<'a> {
+    Add(&'a Manifest),
+    Remove(&'a Digest),
+}
+
+impl Remote {
+    /// What the referrers tag lists; nothing where there is none.
+    pub(super) async fn tagged_referrers(
+        &self,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, Error> {
+        let list = self.tagged_list(subject).await?;
+        Ok(list.map(|list| list.index.manifests().to_vec()).unwrap_or_default())
+    }
+
+    /// Adds a manifest to the referrers tag of its subject, unless the registry lists it itself.
+    pub(in crate::remote) async fn keep_referrer(&self, manifest: &Manifest) -> Result<(), Error> {
+        let Some(subject) = manifest.subject() else { return Ok(()) };
+        let listed = self.list_referrers(&subject.digest, None).await?;
+        let is_ours = |entry: &Descriptor| entry.digest == *manifest.digest();
+        if listed.is_some_and(|listed| listed.iter().any(is_ours)) {
+            self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
+            return Ok(());
+        }
+        self.change_list(&subject.digest, &Change::Add(manifest)).await
+    }
+
+    /// Takes a manifest that was deleted off the referrers tag of its subject.
+    pub(in crate::remote) async fn forget_referrer(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<(), Error> {
+        let Some(subject) = manifest.subject() else { return Ok(()) };
+        self.change_list(&subject.digest, &Change::Remove(manifest.digest())).await
+    }
+
+    /// Another client may write between what is read here and what is written: a registry that
+    /// knows conditions (RFC 9110, section 13.1) refuses what was overtaken, and with one that does
+    /// not, the last look shows it. Clones of one client take turns.
+    async fn change_list(&self, subject: &Digest, change: &Change<'_>) -> Result<(), Error> {
+        let tag = Identifier::Tag(referrer::list_tag(subject)?);
+        let _turn = self.client.state().list_turns.take(&self.repository, subject).await;
+        for round in 0..=MAX_ROUNDS {
+            let list = self.tagged_list(subject).await?;
+            let Some(index) = change.apply(list.as_ref().map(|list| &list.index))? else {
+                return Ok(());
+            };
+            if round == MAX_ROUNDS {
+                break;
+            }
+            match self.put_over(&tag, &index, replaces(list.as_ref())).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    tracing::debug!(%error, "the list of referrers was changed meanwhile");
+                }
+                put => put?,
+            }
+        }
+        Err(Error::Unsupported {
+            what: format!(
+                "cannot keep the list of referrers of {subject}, {}: other clients keep replacing it; try again",
+                self.name(&tag)
+            ),
+        })
+    }
+
+    /// `None` where there is no such tag. What is no list is nobody's to write over (distribution-spec,
+    /// "Pushing Manifests with Subject").
+    async fn tagged_list(&self, subject: &Digest) -> Result<Option<List>, Error> {
+        let tag = Identifier::Tag(referrer::list_tag(subject)?);
+        let found = match self.itself().get(&tag).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        let (index, etag) = (found.manifest()?, found.version().etag);
+        if index.is_index() {
+            return Ok(Some(List { index, etag }));
+        }
+        Err(Error::Unsupported {
+            what: format!(
+                "{} has to be the list of what refers to {subject}, and is {}, so it is neither read nor replaced; give that another tag and delete this one",
+                self.name(&tag),
+                index.media_type()
+            ),
+        })
+    }
+}
+
+impl Change<'_> {
+    /// The list as it has to be; `None` where there is nothing to change. What others wrote into it
+    /// stays.
+    fn apply(&self, list: Option<&Manifest>) -> Result<Option<Manifest>, Error> {
+        let lists = |digest: &Digest| {
+            list.is_some_and(|list| list.manifests().iter().any(|entry| entry.digest == *digest))
+        };
+        match (self, list) {
+            (Self::Add(manifest), _) if lists(manifest.digest()) => Ok(None),
+            (Self::Add(manifest), Some(list)) => {
+                list.with_entry(&referrer::entry(manifest)).map(Some)
+            }
+            (Self::Add(_), None) => self.apply(Some(&empty()?)),
+            (Self::Remove(digest), Some(list)) if lists(digest) => {
+                list.with_entries(|entry| entry.digest != **digest).map(Some)
+            }
+            (Self::Remove(_), _) => Ok(None),
+        }
+    }
+}
+
+/// What may be replaced: nothing where nothing was found, else what was read, if the registry marks
+/// it. A weak mark (`W/"…"`) is none here, since `If-Match` never matches it (RFC 9110, section
+/// 13.1.1).
+fn replaces(list: Option<&List>) -> Replaces<'_> {
+    let Some(list) = list else { return Replaces::Nothing };
+    let strong = list.etag.as_deref().filter(|etag| etag.starts_with('"'));
+    strong.map_or(Replaces::Anything, Replaces::Only)
+}
+
+fn empty() -> Result<Manifest, Error> {
+    let kind = media_type::OCI_INDEX;
+    let text = format!(r#"{{"schemaVersion":2,"mediaType":"{kind}","manifests":[]}}"#);
+    Manifest::new(text, Some(kind), "a new list of referrers")
+}
