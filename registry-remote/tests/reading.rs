@@ -1,4 +1,4 @@
-//! Single questions to a registry: heads, conditions, pages, summaries, platforms.
+//! Single questions to a registry: heads, conditions, summaries, platforms.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
@@ -6,19 +6,18 @@ mod stage;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt as _;
 use registry_faults::{
     content::{self, Image},
-    origin::{Reply, Script, Stage as Origins, on},
+    origin::{Length, Reply, Script, Stage as Origins, on},
     registry::Registry as Fake,
 };
-use registry_name::{Identifier, Repository};
+use registry_name::Identifier;
 use registry_remote::{
     Client, CopyOptions, Error, ErrorKind, Manifest, Memory, Remote, Sink, Source, Version, copy,
     media_type, select,
 };
 use registry_transport::{Host, Hosts, Mirror, RetryPolicy, Transport};
-use stage::{Stage, image, index, json, noise, remote, tag};
+use stage::{Stage, image, index, json, noise, push, remote, tag};
 
 fn by_tag(name: &str) -> Identifier {
     Identifier::Tag(tag(name))
@@ -70,6 +69,37 @@ async fn an_error_of_head_is_told_with_what_get_says() {
         panic!("it was refused");
     };
     assert_eq!(source.diagnostics()[0].message, "not on a Saturday");
+}
+
+#[tokio::test]
+async fn i04_a_blob_is_asked_for_with_get_only_where_head_is_what_was_refused() {
+    let layer = Image::small().last_layer().clone();
+    let (digest, size) = (layer.digest.parse().unwrap(), layer.bytes.len() as u64);
+    let length = |length| Reply::new(200).length(Length::Claimed(length));
+    let rows = [
+        (Reply::registry(), Ok(size), 0),
+        (length(0), Ok(size), 1),
+        (Reply::new(405), Ok(size), 1),
+        (Reply::new(501), Ok(size), 1),
+        (Reply::new(400), Ok(size), 1),
+        // The transport asks for the reason once.
+        (Reply::new(403), Ok(size), 2),
+        (Reply::new(404), Err(ErrorKind::NotFound), 0),
+        (Reply::new(401), Err(ErrorKind::Denied), 0),
+        (Reply::new(429), Err(ErrorKind::RateLimited), 0),
+        (Reply::new(500), Err(ErrorKind::Network), 0),
+    ];
+    for (reply, expected, gets) in rows {
+        let said = format!("{reply:?}");
+        let fake = Fake::new().with_image("real/app", "v1", &Image::small());
+        let script = Script::registry(fake).rule(on("HEAD", "*").always(reply));
+        let origins = Origins::single(script).unwrap();
+        let transport = Transport::builder().policy(RetryPolicy::default().divided_by(50));
+        let client = Client::new(transport.build().unwrap());
+        let found = remote(&client, origins.host(), "real/app").head_blob(&digest).await;
+        let found = found.map(|found| found.size).map_err(|error| error.kind());
+        assert_eq!((found, origins.log().count("GET", "*/blobs/*")), (expected, gets), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -146,14 +176,6 @@ async fn a_registry_without_conditions_is_asked_with_head() {
     assert!(remote.get_if_changed(&by_tag("v1"), &older).await.unwrap().is_some());
 }
 
-async fn push(memory: &Arc<Memory>, remote: &Remote, name: &str) {
-    let source: Arc<dyn Source> = memory.clone();
-    let sink: Arc<dyn Sink> = Arc::new(remote.clone());
-    let tag = tag(name);
-    let from = Identifier::Tag(tag.clone());
-    copy(&source, &from, &sink, Some(&tag), &CopyOptions::default()).await.unwrap();
-}
-
 #[tokio::test]
 async fn p07_what_a_mirror_said_of_a_tag_is_not_taken_for_somebody_elses_change() {
     let (old, now) = (Image::small(), Image::small().with_manifest(|it| it["x"] = 1.into()));
@@ -170,88 +192,6 @@ async fn p07_what_a_mirror_said_of_a_tag_is_not_taken_for_somebody_elses_change(
     assert_eq!(seen.descriptor().digest.to_string(), old.manifest.digest);
     remote.put_raw(new.bytes, Some(content::MANIFEST), &[tag("v1")]).await.unwrap();
     assert_eq!(count(&origins, "PUT"), 2);
-}
-
-#[tokio::test]
-async fn l07_one_page_begins_where_it_is_told_and_is_as_long_as_asked() {
-    let stage = Stage::start().await;
-    let memory = Arc::new(Memory::new());
-    let mut remotes = Vec::new();
-    for path in ["a", "b/c", "d"] {
-        remotes.push(stage.remote(path));
-        for name in ["v1", "v2", "v3", "v4"] {
-            image(&memory, &[noise(1, 10)], Some(name));
-            push(&memory, &remotes[0], name).await;
-        }
-        push(&memory, remotes.last().unwrap(), "v1").await;
-    }
-    let names = |tags: Vec<registry_name::Tag>| -> Vec<_> {
-        tags.iter().map(ToString::to_string).collect()
-    };
-    let page = remotes[0].tags().page_size(2).next().await.unwrap().unwrap();
-    assert_eq!(names(page), ["v1", "v2"]);
-    let mut rest = remotes[0].tags().after(&tag("v2")).page_size(1);
-    assert_eq!(names(rest.next().await.unwrap().unwrap()), ["v3"]);
-    assert_eq!(names(rest.all().await.unwrap()), ["v4"]);
-    let unlimited = remotes[0].tags().page_size(0);
-    let (all, asked) = stage.requests(unlimited.all()).await;
-    assert_eq!((all.unwrap().len(), &*asked), (4, &["GET /v2/a/tags/list".to_owned()][..]));
-
-    let registry = remotes[0].repository().registry();
-    let first: Repository = remotes[0].repository().clone();
-    let mut repositories = stage.client.catalog(&registry).after(&first).page_size(1);
-    let page = repositories.next().await.unwrap().unwrap();
-    assert_eq!(page[0].path(), "b/c");
-}
-
-/// Tags in three pages, of which the second fails first like this.
-fn failing(reply: Reply) -> (Origins, Remote) {
-    let tags = ["v1", "v2", "v3", "v4", "v5"];
-    let fake = tags
-        .iter()
-        .fold(Fake::new(), |fake, tag| fake.with_image("real/app", tag, &Image::small()));
-    let script =
-        Script::registry(fake.with_page(2)).rule(on("GET", "*/tags/list?*last=v2").times(1, reply));
-    let origins = Origins::start(vec![("A", script)]).unwrap();
-    let remote = remote(&stage::client(), origins.host(), "real/app");
-    (origins, remote)
-}
-
-#[tokio::test]
-async fn an_error_is_not_the_end_of_a_list() {
-    let text = |text: &str| Reply::new(200).header("Content-Type", "application/json").text(text);
-    for reply in [Reply::new(404), text("{"), Reply::registry().header("Link", "no")] {
-        let (_origins, remote) = failing(reply);
-        let mut tags = remote.tags();
-        assert_eq!(tags.next().await.unwrap().unwrap(), [tag("v1"), tag("v2")]);
-        tags.next().await.unwrap_err();
-        assert_eq!(tags.next().await.unwrap().unwrap(), [tag("v3"), tag("v4")]);
-        assert_eq!(tags.all().await.unwrap(), [tag("v5")]);
-    }
-    // There is none, and so it stays.
-    let around = Reply::registry().header("Link", "</v2/real/app/tags/list?last=v2>; rel=next");
-    let (_origins, remote) =
-        scripted(|script| script.rule(on("GET", "*/tags/list").always(around)));
-    let mut tags = remote.tags();
-    tags.next().await.unwrap().unwrap();
-    for _ in 0..2 {
-        let error = tags.next().await.unwrap_err().to_string();
-        assert!(error.contains("leads back to one that was read already"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_list_is_a_stream_up_to_its_end_or_an_error() {
-    let (origins, remote) = failing(Reply::new(404));
-    let mut stream = std::pin::pin!(remote.tags().into_stream());
-    assert_eq!(stream.try_next().await.unwrap(), Some(tag("v1")));
-    assert_eq!(stream.try_next().await.unwrap(), Some(tag("v2")));
-    stream.try_next().await.unwrap_err();
-    let tags: Vec<_> = remote.tags().into_stream().try_collect().await.unwrap();
-    assert_eq!(tags.len(), 5);
-    let catalog = stage::client().catalog(&origins.host().parse().unwrap()).into_stream();
-    let repositories: Vec<_> = catalog.try_collect().await.unwrap();
-    assert_eq!(repositories, [remote.repository().clone()]);
 }
 
 #[tokio::test]

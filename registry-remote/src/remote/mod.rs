@@ -20,7 +20,7 @@ use futures_util::stream;
 use http::Method;
 use registry_authn::{Resource, Scopes};
 use registry_name::{Digest, Identifier, Registry, Repository, Tag};
-use registry_transport::{Budget, Request};
+use registry_transport::{Budget, Error as TransportError, ErrorKind, Request};
 
 use self::suspects::Suspects;
 pub use self::{
@@ -81,8 +81,9 @@ impl Remote {
 
     /// The size of a blob that is known by its digest only. The media type is unknown.
     ///
-    /// Costs one `HEAD`; where the registry refuses that, or does not give a length, a `GET` whose
-    /// body is not read.
+    /// Costs one `HEAD`; where the registry refuses that (400, 403, 405, 501 and their like) or gives
+    /// no length, a `GET` whose body is not read. What a `GET` would not change is an error at once: a
+    /// blob that is not there, credentials, a limit of requests, a registry in trouble.
     ///
     /// # Errors
     ///
@@ -92,9 +93,14 @@ impl Remote {
             let request = self.request(method, &format!("blobs/{digest}"), self.pull());
             self.client.transport().send(request.expect(&[200]))
         };
-        let mut size = send(Method::HEAD).await.ok().and_then(|head| head.content_length());
+        let attempt = || format!("look up blob {digest} of {}", self.repository);
+        let mut size = match send(Method::HEAD).await {
+            // No length is a length of nothing to some.
+            Ok(head) => head.content_length().filter(|size| *size > 0),
+            Err(error) if is_about_head(&error) => None,
+            Err(error) => return Err(Error::registry(attempt)(error)),
+        };
         if size.is_none() {
-            let attempt = || format!("look up blob {digest} of {}", self.repository);
             size = send(Method::GET).await.map_err(Error::registry(attempt))?.content_length();
         }
         let unknown = || format!("{} does not say how long blob {digest} is", self.repository);
@@ -131,6 +137,12 @@ impl Remote {
             Identifier::Digest(digest) => format!("{}@{digest}", self.repository),
         }
     }
+}
+
+/// Whether a `HEAD` may have failed for being one. The transport may have asked with `GET` already.
+fn is_about_head(error: &TransportError) -> bool {
+    let kinds = [ErrorKind::Unsupported, ErrorKind::Rejected, ErrorKind::Denied];
+    error.method() == Some(&Method::HEAD) && kinds.contains(&error.kind())
 }
 
 #[async_trait]

@@ -92,6 +92,9 @@ impl Remote {
     /// Where the manifest has a subject and the registry does not keep referrers itself, the
     /// referrers tag is kept up to date.
     ///
+    /// A registry that says it stored the manifest is believed, unless it names another digest. What it
+    /// serves is verified by whoever reads it; [`get`](Self::get) by digest tells at once.
+    ///
     /// # Errors
     ///
     /// What the registry said; [`Error::Integrity`] where it stored something else;

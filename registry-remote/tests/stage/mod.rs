@@ -117,3 +117,12 @@ pub(crate) async fn transfer(
     let tag = tag(name);
     copy(&source, &Identifier::Tag(tag.clone()), &sink, Some(&tag), options).await
 }
+
+/// Copies `name`, a tag in memory, under the same tag.
+pub(crate) async fn push(memory: &Arc<Memory>, remote: &Remote, name: &str) {
+    let source: Arc<dyn Source> = memory.clone();
+    let sink: Arc<dyn Sink> = Arc::new(remote.clone());
+    let tag = tag(name);
+    let from = Identifier::Tag(tag.clone());
+    copy(&source, &from, &sink, Some(&tag), &CopyOptions::default()).await.unwrap();
+}
