@@ -1,4 +1,4 @@
-//! A pull that is killed, at points chosen by what the registry has sent: nothing unverified is at
+//! A transfer that is killed, at points chosen by what the registry has sent: nothing unverified is at
 //! a final path, and the next pull fetches no more than what was missing.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -16,6 +16,7 @@ use std::{
 
 use registry_faults::{
     content::{Blob, Image, LAYER_GZIP, noise, sha256},
+    kills,
     origin::{End, Reply, Script, Stage, on},
     registry::Registry,
 };
@@ -155,4 +156,13 @@ fn a_pull_that_is_killed_again_and_again_arrives() {
         before = total(&noted(directory.path()));
     }
     assert_goes_on(directory.path());
+}
+
+/// Pulls into layouts and archives, pushes and copies: some of the points of `cargo xtask conformance client`.
+#[test]
+fn whatever_is_killed_leaves_nothing_wrong_and_the_next_run_does_the_rest() {
+    let binary = Path::new(env!("CARGO_BIN_EXE_registry"));
+    let played = kills::play(&kills::reduced(), binary).unwrap();
+    assert_eq!(played.faults, [] as [String; 0]);
+    assert!(played.over < played.kills / 2, "{} of {} came too late", played.over, played.kills);
 }

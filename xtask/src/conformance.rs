@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["url", "only"])]
     official: bool,
 
+    /// What decides where programs are killed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
     /// Show every request of failed client scenarios
     #[arg(long)]
     transcript: bool,

@@ -69,6 +69,35 @@ impl Noise {
     }
 }
 
+/// Content of any size that nobody has to hold: a unit over and over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// What is repeated; its length divides no power of two, so that an offset that lost its upper bits is another place.
+    pub unit: Bytes,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Repeated {
+    /// So many bytes.
+    pub fn new(size: u64) -> Self {
+        Self { unit: noise(1, 65_537).into(), size }
+    }
+
+    /// The digest of all of it, `sha256:…`: seconds for gigabytes.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut left = self.size;
+        while left > 0 {
+            let length =
+                usize::try_from(left).map_or(self.unit.len(), |left| left.min(self.unit.len()));
+            hash.update(self.unit.slice(..length));
+            left -= length as u64;
+        }
+        digest_of(hash)
+    }
+}
+
 /// Content with its descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod content;
 pub mod cuts;
 pub mod http2;
+pub mod kills;
 pub mod layout;
 pub mod origin;
 pub mod peers;

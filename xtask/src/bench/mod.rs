@@ -1,7 +1,7 @@
 //! Measurements: the same work, in turns, by our program and by those of others at their default settings, in one run. What counts is
 //! the ratio; the figures are this machine's, at this moment.
 
-mod measure;
+pub(crate) mod measure;
 mod network;
 mod programs;
 mod serve;

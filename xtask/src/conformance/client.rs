@@ -1,6 +1,8 @@
 //! The client side: every hostile scenario of `registry-faults`, played against our library or against a program.
 
 mod cut;
+mod huge;
+mod kill;
 mod library;
 mod programs;
 mod upload_cut;
@@ -24,6 +26,10 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
         } else {
             let program = programs::Program::find(name)?;
             play(arguments, report, name, &program).await?;
+            if name == "registry" {
+                kill::run(arguments, program.path(), report)?;
+                huge::run(arguments, program.path(), report)?;
+            }
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use registry_name::Algorithm;
 
 use super::*;
-use crate::verify;
+use crate::{local::partial::Partial, verify};
 
 const SIZE: usize = 3 << 20;
 
@@ -146,4 +146,38 @@ async fn what_the_disk_says_while_bytes_still_come_is_not_lost() {
     assembly.write(0, &content).unwrap();
     let error = assembly.judge().await.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Local, "{error}");
+}
+
+/// D25, in a file that is larger than this on paper only.
+#[cfg(unix)]
+#[tokio::test]
+async fn d25_bytes_beyond_4_gib_are_where_they_belong_and_the_next_process_knows_of_them() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let blob = Descriptor::new(
+        "application/octet-stream",
+        verify::digest(Algorithm::Sha256, b"never judged"),
+        (4 << 30) + 11,
+    );
+    let target = directory.path().join(blob.digest.hex());
+    let claim = || match Partial::of(&target, blob.size).unwrap() {
+        Partial::Ours(draft) => draft,
+        other => panic!("{other:?}"),
+    };
+    let draft = claim();
+    let known = draft.known().cloned();
+    let assembly = Assembly::new(&draft.slot(0), &blob, "test", known);
+    assembly.write((4 << 30) + 1, b"0123456789").unwrap();
+    assembly.write((4 << 30) - 2, b"abc").unwrap();
+    let allocated = draft.metadata().unwrap().blocks() * 512;
+    assert!(allocated < 1 << 20, "{allocated} bytes on the disk");
+    drop((assembly, draft));
+
+    let draft = claim();
+    let mut expected = Spans::default();
+    expected.insert((4 << 30) - 2..(4 << 30) + 11);
+    assert_eq!(draft.known(), Some(&expected));
+    let found = draft.slot(0).read_at((4 << 30) - 3..blob.size).unwrap();
+    assert_eq!(found, Bytes::from_static(b"\0abc0123456789"));
 }

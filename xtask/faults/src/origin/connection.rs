@@ -82,7 +82,8 @@ async fn write(
     reply: &Reply,
     wire: Wire,
 ) -> io::Result<()> {
-    let mut left = reply.cut.unwrap_or(u64::MAX);
+    let mut left = reply.cut.unwrap_or(u64::MAX).min(wire.size.unwrap_or(u64::MAX));
+    let limit = wire.size.unwrap_or(ENDLESS_LIMIT);
     let mut body = wire.body;
     // Small answers leave in one segment, as from any server.
     if reply.pace.is_none() && !wire.chunked && wire.unit.is_none() && body.len() <= CHUNK {
@@ -96,7 +97,7 @@ async fn write(
     stream.write_all(&wire.head).await?;
     let (size, pause) = reply.pace.map_or((CHUNK, None), |(size, every)| (size, Some(every)));
     let mut total = 0;
-    while left > 0 && total < ENDLESS_LIMIT {
+    while left > 0 && total < limit {
         if body.is_empty() {
             match &wire.unit {
                 Some(unit) => body = repeated(unit),
@@ -113,7 +114,7 @@ async fn write(
             tokio::time::sleep(pause).await;
         }
     }
-    if wire.chunked && left > 0 && total < ENDLESS_LIMIT {
+    if wire.chunked && left > 0 && total < limit {
         stream.write_all(b"0\r\n\r\n").await?;
     }
     stream.flush().await

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::request::Request;
+use crate::content::Repeated;
 
 /// A complete, honest answer, before any fault is laid over it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +84,7 @@ enum Body {
     Bytes(Bytes),
     Text(String),
     Endless { start: Bytes, unit: Bytes },
+    Repeated(Repeated),
 }
 
 impl Reply {
@@ -156,6 +158,13 @@ impl Reply {
         self
     }
 
+    /// A body of any size; only the part of it that the request's `Range` asks for, where it does.
+    #[must_use]
+    pub fn repeated(mut self, content: &Repeated) -> Self {
+        self.body = Some(Body::Repeated(content.clone()));
+        self
+    }
+
     /// A few bytes more than the body has.
     #[must_use]
     pub fn append(mut self, bytes: impl Into<Bytes>) -> Self {
@@ -222,11 +231,12 @@ impl Reply {
     /// The bytes to write. `honest` is the registry's answer where this reply asked for it.
     pub(super) fn render(&self, request: &Request, honest: Answer, names: &Placeholders) -> Wire {
         if let Base::Raw(bytes) = &self.base {
-            let head = Vec::new();
-            return Wire { status: 0, head, body: bytes.clone(), unit: None, chunked: false };
+            let (head, body) = (Vec::new(), bytes.clone());
+            return Wire { status: 0, head, body, unit: None, size: None, chunked: false };
         }
         let Answer { status, mut headers, body } = honest;
-        let status = self.status.unwrap_or(status);
+        let mut status = self.status.unwrap_or(status);
+        let mut size = None;
         for (name, value) in &self.headers {
             headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
             if let Some(value) = value {
@@ -238,13 +248,27 @@ impl Reply {
             Some(Body::Bytes(bytes)) => (bytes.clone(), None),
             Some(Body::Text(text)) => (Bytes::from(names.fill(text, request)), None),
             Some(Body::Endless { start, unit }) => (start.clone(), Some(unit.clone())),
+            Some(Body::Repeated(content)) => {
+                let total = content.size;
+                let asked = request.header("range").and_then(|range| asked(range, total));
+                let (from, end) = asked.unwrap_or((0, total));
+                if asked.is_some() {
+                    status = 206;
+                    let range = format!("bytes {from}-{}/{total}", end - 1);
+                    headers.push(("Content-Range".to_owned(), range));
+                }
+                size = Some(end - from);
+                let at = from % content.unit.len() as u64;
+                let start = content.unit.slice(usize::try_from(at).unwrap_or_default()..);
+                (start, Some(content.unit.clone()))
+            }
         };
         let body = self.damaged(body);
 
         let bodiless = matches!(status, 204 | 304) || (100..200).contains(&status);
         let chunked = match self.length {
             Length::Chunked => true,
-            Length::Actual => unit.is_some(),
+            Length::Actual => unit.is_some() && size.is_none(),
             Length::Claimed(_) | Length::Absent => false,
         };
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
@@ -253,7 +277,7 @@ impl Reply {
         }
         let announced = match self.length {
             Length::Claimed(length) => Some(length),
-            Length::Actual if !bodiless && !chunked => Some(body.len() as u64),
+            Length::Actual if !bodiless && !chunked => Some(size.unwrap_or(body.len() as u64)),
             _ => None,
         };
         if let Some(length) = announced {
@@ -275,6 +299,7 @@ impl Reply {
             head: head.into_bytes(),
             body: if silent { Bytes::new() } else { body },
             unit: unit.filter(|_| !silent),
+            size,
             chunked: chunked && !silent,
         }
     }
@@ -301,7 +326,17 @@ pub(super) struct Wire {
     pub(super) head: Vec<u8>,
     pub(super) body: Bytes,
     pub(super) unit: Option<Bytes>,
+    /// How long `body` and as many units as it takes are together, where that is known.
+    pub(super) size: Option<u64>,
     pub(super) chunked: bool,
+}
+
+/// The first byte that a `Range` asks for, and the one after the last.
+fn asked(range: &str, total: u64) -> Option<(u64, u64)> {
+    let (from, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let from = from.parse().ok()?;
+    let end = if last.is_empty() { total } else { last.parse::<u64>().ok()?.checked_add(1)? };
+    (from < end.min(total)).then_some((from, end.min(total)))
 }
 
 /// What placeholders stand for.

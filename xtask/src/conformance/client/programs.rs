@@ -121,6 +121,10 @@ impl Program {
         Ok(Self { table, path })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn command(&self, task: &Task) -> io::Result<Command> {
         let auth = task.scratch.join("config.json");
         fs::write(&auth, docker_config(task).to_string())?;

@@ -1,0 +1,39 @@
+//! The whole matrix of kills, of our program.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+use registry_faults::kills;
+
+use super::super::{Arguments, Report, Row, report::Verdict};
+
+const NAME: &str = "kill-matrix";
+const IDS: &[&str] = &["F06", "F08"];
+
+pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> Result<()> {
+    if !arguments.is_selected(NAME, IDS) {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let played = kills::play(&kills::all(arguments.seed), binary)?;
+    let (kills, over, seed) = (played.kills, played.over, arguments.seed);
+    let (kept, again) = (played.kept >> 20, played.again >> 20);
+    let row = Row {
+        side: "client",
+        subject: "registry".to_owned(),
+        name: NAME.to_owned(),
+        ids: IDS.iter().map(|id| (*id).to_owned()).collect(),
+        title: format!(
+            "{kills} kills (seed {seed}), {over} of them too late; {kept} MiB were kept, {again} MiB moved for the rest"
+        ),
+        verdict: match played.faults.len() {
+            0 => Verdict::Passed,
+            _ => Verdict::Failed(played.faults),
+        },
+        time: started.elapsed(),
+        transcript: Vec::new(),
+    };
+    report.add(row, false);
+    Ok(())
+}
