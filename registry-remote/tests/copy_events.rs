@@ -22,7 +22,8 @@ use registry_faults::{
 use registry_name::{Digest, Identifier};
 use registry_remote::{
     ArchiveKind, ArchiveSource, ArchiveWriter, ByteStream, Client, CopyEvent, CopyOptions,
-    Descriptor, Error, ErrorKind, Layout, Manifest, Memory, Sink, Source, Stored, copy, read_blob,
+    Descriptor, Error, ErrorKind, Layout, Manifest, Memory, Sink, Source, Stored, copy, media_type,
+    read_blob,
 };
 use registry_transport::{Cancellation, RetryPolicy, Transport};
 use stage::{Stage, image, noise, tag};
@@ -126,6 +127,55 @@ async fn d01_an_interrupted_download_is_told_of_where_it_goes_on() {
         _ => None,
     });
     assert_eq!(resumed, Some((layer, 150_000)));
+}
+
+#[tokio::test]
+async fn u01_an_interrupted_upload_is_told_of_where_it_goes_on() {
+    let memory = Arc::new(Memory::new());
+    let manifest = image(&memory, &[noise(1, 200_000)], Some("v1"));
+    // Two pieces, the second of which is cut.
+    let uploads = "*/blobs/uploads/*";
+    let too_large = Reply::new(413).reading_only(1000).then(End::Fin);
+    let cut = Reply::new(500).reading_only(10_000).unsaid(End::Rst);
+    let script = Script::registry(Registry::new())
+        .rule(on("PUT", uploads).with_header("content-type").always(too_large))
+        .rule(on("PATCH", uploads).times(1, Reply::registry()).times(1, cut));
+    let origin = origin::Stage::single(script).unwrap();
+    let hasty = RetryPolicy::default().divided_by(100);
+    let client = Client::new(Transport::builder().policy(hasty).build().unwrap());
+    let sink = Arc::new(stage::remote(&client, origin.host(), "app"));
+    // The small configuration learns nothing, since it travels with the request that begins it.
+    let told = events(memory, sink, |_| {}).await.unwrap();
+    let layer = &manifest.layers()[0];
+    let (words, _) = story(&told, &layer.digest);
+    let again = ["reading", "retried", "reading", "resumed", "reading"];
+    assert_eq!(words, [&["queued", "started"][..], &again, &["written"]].concat());
+    let resumed = told.iter().find_map(|event| match event {
+        CopyEvent::Resumed { offset, .. } => Some(*offset),
+        _ => None,
+    });
+    assert_eq!(resumed, Some(layer.size / 2));
+}
+
+#[tokio::test]
+async fn a_layer_that_may_not_travel_is_told_of() {
+    let memory = Arc::new(Memory::new());
+    let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    let layer = stage::json(&memory.add_blob(foreign, noise(1, 10)));
+    let config = stage::json(&memory.add_blob(media_type::OCI_CONFIG, "{}"));
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{config},"layers":[{layer},{layer}]}}"#,
+        media_type::OCI_MANIFEST,
+    );
+    let manifest = Manifest::new(text, None, "test").unwrap();
+    memory.add_manifest(manifest, Some(tag("v1")));
+    for (nondistributable, expected) in [(false, 1), (true, 0)] {
+        let sink = Arc::new(Memory::new());
+        let change = |options: &mut CopyOptions| options.nondistributable = nondistributable;
+        let told = events(memory.clone(), sink, change).await.unwrap();
+        let left = told.iter().filter(|event| matches!(event, CopyEvent::LeftOut { .. })).count();
+        assert_eq!(left, expected);
+    }
 }
 
 /// Damages each blob the first time that it is read.

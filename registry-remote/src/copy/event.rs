@@ -30,6 +30,11 @@ pub enum CopyEvent {
         /// What would have been written.
         digest: Digest,
     },
+    /// A layer does not travel: its registry declares it as not for redistribution.
+    LeftOut {
+        /// Which.
+        blob: Descriptor,
+    },
     /// A blob waits for its turn.
     Queued {
         /// Which.

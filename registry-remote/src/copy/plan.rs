@@ -12,6 +12,7 @@ pub struct Plan {
     roots: Vec<Root>,
     nodes: Vec<Node>,
     blobs: Vec<Descriptor>,
+    left_out: Vec<Descriptor>,
 }
 
 /// Something that was asked for, or that goes along with it, and what becomes of its names.
@@ -64,8 +65,16 @@ impl Plan {
         let nodes = post_order(&roots, nodes);
         let mut sizes = HashMap::new();
         let mut planned = Vec::new();
+        let (mut left_out, mut seen) = (Vec::new(), HashSet::new());
+        // An entry of an index may be a blob too.
         for Node { manifest, .. } in nodes.iter().filter(|node| node.whole) {
-            for blob in blobs(manifest, nondistributable) {
+            for blob in manifest.children().filter(|child| !child.is_manifest()) {
+                if !nondistributable && media_type::is_nondistributable(&blob.media_type) {
+                    if seen.insert(&blob.digest) {
+                        left_out.push(blob.clone());
+                    }
+                    continue;
+                }
                 match sizes.insert(blob.digest.clone(), blob.size) {
                     None => planned.push(blob.clone()),
                     Some(size) if size == blob.size => {}
@@ -73,7 +82,7 @@ impl Plan {
                 }
             }
         }
-        Ok(Self { roots, nodes, blobs: planned })
+        Ok(Self { roots, nodes, blobs: planned, left_out })
     }
 
     /// Everything that was asked for, in that order, then what goes along with it.
@@ -85,6 +94,12 @@ impl Plan {
     /// some of them; see [`Plan::missing`].
     pub fn blobs(&self) -> &[Descriptor] {
         &self.blobs
+    }
+
+    /// Layers that do not travel, since their registry declares them as not for redistribution, each
+    /// once; see [`CopyOptions::nondistributable`](super::CopyOptions::nondistributable).
+    pub fn left_out(&self) -> &[Descriptor] {
+        &self.left_out
     }
 
     /// The manifests, each once, children before parents; what was asked for comes last.
@@ -150,14 +165,6 @@ impl Root {
         let (tags, present, skipped) = (Vec::new(), Vec::new(), Vec::new());
         Self { descriptor, tags, present, skipped, write: false, companion }
     }
-}
-
-/// The children that are no manifests, so travel as blobs. An entry of an index may be one too.
-fn blobs(manifest: &Manifest, nondistributable: bool) -> impl Iterator<Item = &Descriptor> {
-    manifest.children().filter(move |child| {
-        let may_travel = nondistributable || !media_type::is_nondistributable(&child.media_type);
-        !child.is_manifest() && may_travel
-    })
 }
 
 fn two_sizes(manifest: &Manifest, blob: &Descriptor, size: u64) -> Error {

@@ -32,6 +32,9 @@ impl Plan {
                 events.tell(|| CopyEvent::Skipped { tag, digest: root.descriptor.digest.clone() });
             }
         }
+        for blob in self.left_out().iter().cloned() {
+            events.tell(|| CopyEvent::LeftOut { blob });
+        }
         let mut report = Report::new(self.root().descriptor.clone(), self.roots().to_vec());
         if self.is_empty() {
             return Ok(report);
