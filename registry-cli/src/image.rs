@@ -11,13 +11,23 @@ pub(crate) async fn manifest(
     session: &Session,
     reference: &Reference,
 ) -> Result<(Remote, Manifest), Failure> {
-    let platform = session.one_platform()?;
     let remote = session.client()?.remote(reference.repository());
-    let mut manifest = remote.get_manifest(&reference.identifier()).await?;
-    if let Some(platform) = platform {
-        manifest = select::image(&remote, manifest, platform).await?;
-    }
+    let manifest = manifest_at(session, &remote, reference).await?;
     Ok((remote, manifest))
+}
+
+/// The same from a repository that may be reached in a way of its own.
+pub(crate) async fn manifest_at(
+    session: &Session,
+    remote: &Remote,
+    reference: &Reference,
+) -> Result<Manifest, Failure> {
+    let platform = session.one_platform()?;
+    let manifest = remote.get_manifest(&reference.identifier()).await?;
+    Ok(match platform {
+        Some(platform) => select::image(remote, manifest, platform).await?,
+        None => manifest,
+    })
 }
 
 /// Bytes as a part of a JSON document on one line: themselves where they are JSON, else as a string.

@@ -10,6 +10,7 @@ mod args;
 mod console;
 mod exit;
 mod failure;
+mod files;
 mod image;
 mod input;
 mod place;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use registry_authn::Environment;
 use registry_name::Registry;
 use registry_transport::Hosts;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, files};
 
 /// Registries, and the hosts of their token endpoints that may see their passwords.
 type Allowed = BTreeMap<Registry, BTreeSet<String>>;
@@ -62,9 +62,10 @@ impl Realms {
 
     fn write(&self, allowed: &Allowed) -> Result<(), Failure> {
         let Some(path) = &self.0 else { return Ok(()) };
-        let written = serde_json::to_vec_pretty(allowed).map_err(io::Error::from);
-        written
-            .and_then(|bytes| replace(path, &bytes))
+        let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
+        directory
+            .and_then(|()| serde_json::to_vec_pretty(allowed).map_err(io::Error::from))
+            .and_then(|bytes| files::replace(path, &bytes))
             .map_err(|error| Failure::file("write", path, error))
     }
 }
@@ -73,21 +74,4 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(File::open(path)?, LARGEST), &mut bytes)?;
     Ok(bytes)
-}
-
-/// Either the old file or the new one is there.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let temporary = path.with_extension(format!("{}.new", std::process::id()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }

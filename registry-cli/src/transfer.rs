@@ -13,7 +13,7 @@ use registry_remote::{
 
 use self::answer::{Planned, Transferred};
 use crate::{
-    along::Along, args::Format, failure::Failure, place::Endpoint, progress::Progress,
+    along::Along, args::Format, failure::Failure, place::Endpoint, progress, progress::Progress,
     session::Session, stores,
 };
 
@@ -24,21 +24,26 @@ pub(crate) async fn transfer(
     to: &Endpoint,
     along: &Along,
 ) -> Result<(), Failure> {
-    let progress = Progress::new(session.console.clone(), session.audience());
+    let shown = Progress::new(session.console.clone(), session.audience());
     let mut options = CopyOptions::default();
     options.platforms.clone_from(&session.global.platform);
     options.jobs = session.global.jobs;
-    options.events = progress.listener();
+    options.events = shown.listener();
     along.apply(&mut options);
     let Ends { source, sink, wanted } = ends(session, from, to, along).await?;
     let plan = copy::plan(&source, &wanted, &sink, &options).await?;
     if along.dry_run {
         return foretell(session, plan, &source, &sink, &options).await;
     }
+    let left_out = plan.left_out().len();
     let report = plan.run(&source, &sink, &options).await?;
-    progress.finish(&report);
+    shown.finish(&report);
     for tag in report.roots.iter().flat_map(|root| &root.skipped) {
         session.note(&format!("left alone: {tag}, which names something else there"));
+    }
+    if left_out > 0 {
+        let layers = progress::count(left_out, "layer");
+        session.note(&format!("left out: {layers} not for redistribution; see --nondistributable"));
     }
     let answer = Transferred::new(source.as_ref(), sink.as_ref(), report);
     if answer.is_silent() && session.global.output == Format::Text {

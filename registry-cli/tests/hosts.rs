@@ -157,6 +157,25 @@ const MIRRORS: &str = "server = \"https://upstream.example\"\n\
     [host.\"https://m.example\"]\n  capabilities = [\"pull\"]\n  skip_verify = true\n\
     [host.\"https://n.example/cache\"]\n  dial_timeout = \"1s\"\n";
 
+/// A mirror may lag behind: what is written has to come from the registry.
+#[tokio::test]
+async fn a_stale_mirror_neither_moves_a_tag_back_nor_says_what_is_deleted() {
+    let (machine, mirror) = (Machine::new().await, Bench::new().await);
+    let new = machine.image("team/app:v1").await;
+    let stale = sample::image(&mirror.path("in"), "v1", 2 * SIZE).unwrap();
+    mirror.text(&["push", &mirror.word("in"), &mirror.image("team/app:v1")]).await;
+    let host = &machine.0.host;
+    let at = format!("[[registry.\"{host}\".mirror]]\nendpoint = \"http://{}\"\n", mirror.host);
+    machine.file(OWN, &at);
+    let (image, stable) = (machine.0.image("team/app:v1"), machine.0.image("team/app:stable"));
+    assert_eq!(machine.text(&["digest", &image]).await, stale.digest());
+    machine.text(&["tag", &image, "stable"]).await;
+    // Without the file, nobody knows the mirror.
+    assert_eq!(machine.0.text(&["digest", &stable]).await, new);
+    let deleted = machine.text(&["delete", "--resolve", &image]).await;
+    assert!(deleted.ends_with(&new), "{deleted}");
+}
+
 #[tokio::test]
 async fn it_is_shown_which_file_decides() {
     let machine = Machine::new().await;

@@ -146,7 +146,12 @@ fn a_certificate_that_is_made_on_the_spot_can_be_trusted() {
     let directory = tempfile::tempdir().unwrap();
     sample::image(&directory.path().join("in"), "v1", 1000).unwrap();
     let ca = path(&directory, "ca.pem");
+    // Whoever has the old file open never sees a part of the new one.
+    std::fs::write(&ca, "of an earlier start").unwrap();
+    std::fs::hard_link(&ca, path(&directory, "old.pem")).unwrap();
     let server = Server::start(&["--tls-self-signed", &ca]);
+    let old = std::fs::read_to_string(path(&directory, "old.pem")).unwrap();
+    assert_eq!(old, "of an earlier start");
     assert!(server.url.starts_with("https://127.0.0.1:"), "{}", server.url);
     let image = format!("{}/app:v1", server.host());
     let words = ["push", &path(&directory, "in"), &image, "--tls", server.host()];

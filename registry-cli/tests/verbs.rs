@@ -204,20 +204,50 @@ async fn tags_are_listed_added_and_deleted() {
     let (repository, image) = (bench.image("team/app"), bench.image("team/app:v1"));
     bench.text(&["push", &bench.word("in"), &image]).await;
 
-    let tagged = bench.json(&["tag", &image, "stable"]).await;
+    let tagged = bench.json(&["tag", &image, "stable", "v1.2"]).await;
     let pinned = format!("{repository}@{}", sample.digest());
-    assert_eq!(tagged, json!({"image": pinned, "tag": "stable", "digest": sample.digest()}));
+    assert_eq!(
+        tagged,
+        json!({"image": pinned, "tags": ["stable", "v1.2"], "digest": sample.digest()})
+    );
+    bench.refused(Exit::Usage, &["tag", &image]).await;
+    bench.refused(Exit::Usage, &["tag", &image, "good", "not/good"]).await;
     assert_eq!(bench.text(&["tag", &image, "newest"]).await, pinned);
-    assert_eq!(bench.text(&["ls", &repository]).await, "newest\nstable\nv1");
+    assert_eq!(bench.text(&["ls", &repository]).await, "newest\nstable\nv1\nv1.2");
     let listed = bench.json(&["ls", &repository]).await;
-    assert_eq!(listed, json!({"repository": repository, "tags": ["newest", "stable", "v1"]}));
+    assert_eq!(
+        listed,
+        json!({"repository": repository, "tags": ["newest", "stable", "v1", "v1.2"]})
+    );
 
     let stable = format!("{repository}:stable");
     assert_eq!(bench.text(&["delete", &stable]).await, stable);
-    assert_eq!(bench.text(&["ls", &repository]).await, "newest\nv1");
+    assert_eq!(bench.text(&["ls", &repository]).await, "newest\nv1\nv1.2");
     let deleted = bench.json(&["delete", &pinned]).await;
     assert_eq!(deleted, json!({"deleted": pinned}));
     bench.refused(Exit::NotFound, &["digest", &image]).await;
+}
+
+#[tokio::test]
+async fn a_manifest_is_deleted_by_its_tag_only_when_asked_to_and_a_blob_by_its_digest() {
+    let bench = Bench::new().await;
+    let sample = sample::image(&bench.path("in"), "v1", SIZE).unwrap();
+    let (repository, image) = (bench.image("app"), bench.image("app:v1"));
+    bench.text(&["push", &bench.word("in"), &image]).await;
+    bench.text(&["tag", &image, "other"]).await;
+    let shown = bench.json(&["manifest", &image]).await;
+    let layer = shown["manifest"]["layers"][0]["digest"].as_str().unwrap();
+    let layer = format!("{repository}@{layer}");
+    bench.refused(Exit::Usage, &["delete", "--blob", &image]).await;
+    bench.refused(Exit::Usage, &["delete", "--blob", "--resolve", &layer]).await;
+    bench.refused(Exit::NotFound, &["delete", &layer]).await;
+    assert_eq!(bench.text(&["delete", "--blob", &layer]).await, layer);
+    bench.refused(Exit::NotFound, &["delete", "--blob", &layer]).await;
+
+    let pinned = format!("{repository}@{}", sample.digest());
+    assert_eq!(bench.json(&["delete", "--resolve", &image]).await, json!({"deleted": pinned}));
+    bench.refused(Exit::NotFound, &["digest", &bench.image("app:other")]).await;
+    bench.refused(Exit::NotFound, &["delete", "--resolve", &image]).await;
 }
 
 #[tokio::test]

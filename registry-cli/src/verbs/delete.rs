@@ -9,14 +9,23 @@ use serde::Serialize;
 
 use crate::{failure::Failure, session::Session};
 
-/// Delete a tag, or a manifest with all its tags
+/// Delete a tag, a manifest with all its tags, or a blob
 ///
 /// REPOSITORY:TAG deletes that tag alone, where the registry offers it; the manifest is never
-/// deleted instead. REPOSITORY@DIGEST deletes the manifest. Prints what was deleted.
+/// deleted instead, unless --resolve asks for it. REPOSITORY@DIGEST deletes the manifest. Prints
+/// what was deleted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What: REPOSITORY:TAG or REPOSITORY@DIGEST; nothing is assumed
     image: String,
+
+    /// Look up what REPOSITORY:TAG names, and delete that manifest with every tag that names it
+    #[arg(long)]
+    resolve: bool,
+
+    /// REPOSITORY@DIGEST is a blob; manifests that need it are not looked for
+    #[arg(long, conflicts_with = "resolve")]
+    blob: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,16 +36,22 @@ struct Deleted {
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<(), Failure> {
         session.no_platform()?;
-        let reference = parse(&self.image)?;
+        let mut reference = parse(&self.image)?;
         let remote = session.client()?.remote(reference.repository());
-        match reference.identifier() {
-            Identifier::Tag(tag) => {
-                remote.delete_tag(&tag).await.map_err(|error| advise(error, &reference))?;
-            }
-            Identifier::Digest(digest) => {
-                remote.delete_manifest(&digest).await.map_err(|error| advise(error, &reference))?;
-            }
+        if self.resolve {
+            let named = remote.upstream().get(&reference.identifier()).await?;
+            reference = reference.repository().with_digest(named.descriptor().digest.clone());
         }
+        let deleted = match reference.identifier() {
+            Identifier::Tag(_) if self.blob => {
+                let what = "--blob: a blob has a digest and no tag";
+                return Err(Failure::usage(what, "write REPOSITORY@DIGEST"));
+            }
+            Identifier::Tag(tag) => remote.delete_tag(&tag).await,
+            Identifier::Digest(digest) if self.blob => remote.delete_blob(&digest).await,
+            Identifier::Digest(digest) => remote.delete_manifest(&digest).await,
+        };
+        deleted.map_err(|error| advise(error, &reference))?;
         session.answer(&Deleted { deleted: reference.to_string() })
     }
 }

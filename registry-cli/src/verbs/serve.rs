@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use registry_serve::{Access, Bearer, Builder, Fault, Registry, RequestRecord, Rights, Tls, Users};
 use serde::Serialize;
 
-use crate::{console::Console, failure::Failure, session::Session};
+use crate::{console::Console, failure::Failure, files, session::Session};
 
 /// Run a registry on this machine
 ///
@@ -182,7 +182,8 @@ impl Arguments {
         registry = self.report.apply(registry, &session.console);
         let running = registry.spawn().await.map_err(|error| Failure::Local(error.into()))?;
         if let (Some(path), Some(ca)) = (ca_file, running.ca()) {
-            std::fs::write(&path, ca).map_err(|error| file(&path, "write", &error))?;
+            // Somebody may be waiting for it: it is there whole, and the registry answers by then.
+            files::replace(&path, ca.as_bytes()).map_err(|error| file(&path, "write", &error))?;
         }
         if open && !self.read_only && !self.address.ip().is_loopback() {
             session.note("warning: everybody who can reach this address can push and delete");

@@ -65,7 +65,7 @@ impl Remote {
             error.kind(),
             ErrorKind::Unsupported | ErrorKind::Rejected | ErrorKind::NotFound
         );
-        let found = if refused { self.itself().head_manifest(&identifier).await? } else { None };
+        let found = if refused { self.upstream().head_manifest(&identifier).await? } else { None };
         match found {
             Some(found) => Err(self.tag_stays(tag, found.digest).await),
             // What the registry said is about deletes, and the tag is not there.
@@ -131,9 +131,9 @@ impl Remote {
     async fn tag_stays(&self, tag: &Tag, digest: Digest) -> Error {
         let others = self.tags().all().await.unwrap_or_default();
         let others = others.into_iter().filter(|other| other != tag).take(MAX_LOOKUPS);
-        let itself = &self.itself();
+        let upstream = &self.upstream();
         let lookups = stream::iter(others.map(|other| async move {
-            let found = itself.head_manifest(&Identifier::Tag(other.clone())).await;
+            let found = upstream.head_manifest(&Identifier::Tag(other.clone())).await;
             found.ok().flatten().map(|found| (other, found.digest))
         }));
         let same = lookups.buffered(PARALLEL_LOOKUPS).filter_map(|found| {

@@ -68,6 +68,13 @@ impl Remote {
         &self.repository
     }
 
+    /// The same repository without its registry's mirrors, which may lag behind it: for whoever
+    /// writes what follows from what is read.
+    #[must_use]
+    pub fn upstream(&self) -> Self {
+        Self { upstream: true, ..self.clone() }
+    }
+
     /// A blob's bytes from the start, verified at the end. An interrupted transfer goes on where
     /// it stopped.
     ///
@@ -115,11 +122,6 @@ impl Remote {
             .resource(Resource::Repository(self.repository.clone()))
             .scopes(scopes);
         if self.upstream { request.upstream() } else { request }
-    }
-
-    /// The same, without the registry's mirrors: for whoever writes, and has to know what is there.
-    fn itself(&self) -> Self {
-        Self { upstream: true, ..self.clone() }
     }
 
     fn pull(&self) -> Scopes {
@@ -226,7 +228,7 @@ impl Sink for Remote {
     }
 
     async fn resolve(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
-        self.itself().probe(identifier).await
+        self.upstream().probe(identifier).await
     }
 
     async fn put_blob(

@@ -223,7 +223,7 @@ impl Remote {
                     return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
                 }
             };
-            let found = self.itself().head_manifest(name).await?.map(|found| found.digest);
+            let found = self.upstream().head_manifest(name).await?.map(|found| found.digest);
             if found.as_ref().is_some_and(|found| raw.is_named(found)) {
                 return Ok(Stored::default());
             }

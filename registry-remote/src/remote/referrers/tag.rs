@@ -87,7 +87,7 @@ impl Remote {
     /// "Pushing Manifests with Subject").
     async fn tagged_list(&self, subject: &Digest) -> Result<Option<List>, Error> {
         let tag = Identifier::Tag(referrer::list_tag(subject)?);
-        let found = match self.itself().get(&tag).await {
+        let found = match self.upstream().get(&tag).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             found => found?,
         };

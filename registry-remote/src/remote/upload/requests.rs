@@ -43,7 +43,7 @@ pub(in crate::remote) async fn is_there(
         Ok(response) => response.content_length(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) if is_head_refused(&error) => {
-            match remote.itself().head_blob(digest).await {
+            match remote.upstream().head_blob(digest).await {
                 Ok(found) => Some(found.size),
                 Err(error) if error.kind() == crate::ErrorKind::NotFound => return Ok(false),
                 // It is there, and nobody says how long it is.
