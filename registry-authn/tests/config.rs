@@ -155,6 +155,7 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// C01 to C04, too: the rows say where.
 #[tokio::test]
 async fn c12_every_key_form_is_found_and_a_bad_entry_spoils_nothing_else() {
     for (config, lookups) in ROWS {
@@ -277,6 +278,7 @@ const HELPER_ROWS: &[HelperRow] = &[
     ),
 ];
 
+/// C07 to C09 and C11: the rows say where.
 #[tokio::test]
 async fn helpers_are_asked_for_the_keys_that_are_theirs() {
     for (config, lookups) in HELPER_ROWS {

@@ -8,19 +8,10 @@ mod config_json;
 #[cfg(unix)]
 #[path = "../../xtask/fuzz/src/helper_output.rs"]
 mod helper_output;
+#[path = "../../xtask/fuzz/src/replay.rs"]
+mod replay;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
-    let files = std::fs::read_dir(format!("{corpus}/{target}")).expect("the stored corpus");
-    let mut count = 0;
-    for file in files {
-        let path = file.expect("a file").path();
-        println!("{}", path.display());
-        check(&std::fs::read(path).expect("its bytes"));
-        count += 1;
-    }
-    assert!(count > 10, "{count}");
-}
+use replay::replay;
 
 #[test]
 fn c01_stored_config_files_keep_to_the_rules() {

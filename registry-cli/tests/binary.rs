@@ -90,7 +90,7 @@ fn a_server_can_say_where_it_is_in_json() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn x03_a_reader_that_leaves_is_no_failure() {
     let many = (0..20_000).map(|n| format!("\"t{n}\"")).collect::<Vec<_>>().join(",");
     let list = Reply::new(200).body(format!("{{\"tags\":[{many}]}}"));
     let stage = Stage::single(Script::new().rule(on("GET", "/v2/*").always(list))).unwrap();
@@ -126,7 +126,7 @@ fn verbose_says_what_is_sent_and_no_secret() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_pull_ends_with_130_and_leaves_nothing() {
+fn x01_an_interrupted_pull_ends_with_130_and_leaves_nothing() {
     let image = Image::small();
     let layer = format!("/v2/app/blobs/{}", image.last_layer().digest);
     let stall = Reply::registry().cut(1000, End::Hold);

@@ -231,7 +231,7 @@ async fn a_tag_that_a_registry_does_not_delete_is_a_conflict_that_names_the_way(
 }
 
 #[tokio::test]
-async fn a_server_cannot_write_to_the_terminal() {
+async fn x05_a_server_cannot_write_to_the_terminal() {
     let evil = "\u{1b}]0;owned\u{7}\u{1b}[2Jgone\nerror: forged\u{202e}";
     let body = json!({ "errors": [{ "code": evil, "message": evil, "detail": evil }] });
     let script = stocked()

@@ -135,6 +135,19 @@ async fn the_digest_of_a_tag_is_one_request_with_the_token_of_an_earlier_run() {
     assert!(!file.exists());
 }
 
+/// Docker sends them everywhere; here nothing goes to anyone that was not meant for it.
+#[tokio::test]
+async fn c13_headers_of_the_configuration_file_are_not_sent() {
+    let image = registry_faults::content::Image::small();
+    let stocked = registry_faults::registry::Registry::new().with_image("app", "v1", &image);
+    let stage = Stage::single(Script::registry(stocked)).unwrap();
+    let mut bench = Bench::new().await;
+    let headers = serde_json::json!({ "Authorization": "Basic canary", "X-Canary": "canary" });
+    bench.docker_config(&serde_json::json!({ "HttpHeaders": headers }));
+    assert_eq!(bench.text(&["ls", &format!("{}/app", stage.host())]).await, "v1");
+    assert_eq!(stage.log().leaks(&["canary"]), []);
+}
+
 #[tokio::test]
 async fn a_token_endpoint_of_somebody_else_is_allowed_at_login_and_remembered() {
     // A08: `localhost` is another host than `127.0.0.1`.

@@ -7,19 +7,10 @@
 mod digest;
 #[path = "../../xtask/fuzz/src/reference.rs"]
 mod reference;
+#[path = "../../xtask/fuzz/src/replay.rs"]
+mod replay;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
-    let files = std::fs::read_dir(format!("{corpus}/{target}")).expect("the stored corpus");
-    let mut count = 0;
-    for file in files {
-        let path = file.expect("a file").path();
-        println!("{}", path.display());
-        check(&std::fs::read(path).expect("its bytes"));
-        count += 1;
-    }
-    assert!(count > 10, "{count}");
-}
+use replay::replay;
 
 #[test]
 fn n01_stored_references_keep_to_the_rules() {

@@ -23,6 +23,7 @@ struct Account {
     spent: Spent,
     first_failure: Option<Instant>,
     interruptions: u32,
+    too_slow: u32,
     resumes: u32,
     resumes_allowed: u32,
 }
@@ -40,6 +41,7 @@ impl Budget {
             spent: Spent::default(),
             first_failure: None,
             interruptions: 0,
+            too_slow: 0,
             resumes: 0,
             resumes_allowed: RESUMES,
         })))
@@ -80,6 +82,7 @@ impl Budget {
         self.account(|account| {
             if progress >= PROGRESS {
                 account.interruptions = 0;
+                account.too_slow = 0;
                 account.spent = Spent::default();
                 account.first_failure = None;
             } else {
@@ -89,6 +92,15 @@ impl Budget {
             let left = account.interruptions <= INTERRUPTIONS
                 && account.resumes <= account.resumes_allowed;
             left.then_some(account.interruptions)
+        })
+    }
+
+    /// Charges a body that came too slowly, likewise: a minute was spent on it, so that one more connection is all it gets.
+    pub(crate) fn too_slow(&self, progress: u64) -> Option<u32> {
+        let in_a_row = self.interrupted(progress)?;
+        self.account(|account| {
+            account.too_slow += 1;
+            (account.too_slow <= 1).then_some(in_a_row)
         })
     }
 

@@ -115,7 +115,7 @@ impl Transport {
 
     /// After a body broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
     /// when the operation may go on from there, and gives the error back when it has been interrupted too often
-    /// (five times in a row with less than 64 KiB of progress).
+    /// (five times in a row with less than 64 KiB of progress, or twice because it came too slowly).
     pub async fn resume_after(
         &self,
         error: Error,
@@ -128,7 +128,11 @@ impl Transport {
         if !error.is_retryable() || inner.finished {
             return Err(error);
         }
-        let Some(in_a_row) = budget.interrupted(progress) else { return Err(error) };
+        let allowed = match error.kind() {
+            ErrorKind::TooSlow => budget.too_slow(progress),
+            _ => budget.interrupted(progress),
+        };
+        let Some(in_a_row) = allowed else { return Err(error) };
         let wait = match progress {
             GOOD.. => Duration::ZERO,
             _ => backoff(inner.policy.base, inner.policy.cap, in_a_row.saturating_sub(1), jitter()),

@@ -11,23 +11,14 @@ mod error_body;
 mod link_header;
 #[path = "../../xtask/fuzz/src/location_origin.rs"]
 mod location_origin;
+#[path = "../../xtask/fuzz/src/replay.rs"]
+mod replay;
 #[path = "../../xtask/fuzz/src/retry_after.rs"]
 mod retry_after;
 #[path = "../../xtask/fuzz/src/token_response.rs"]
 mod token_response;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/fuzz/corpus");
-    let files = std::fs::read_dir(format!("{corpus}/{target}")).expect("the stored corpus");
-    let mut count = 0;
-    for file in files {
-        let path = file.expect("a file").path();
-        println!("{}", path.display());
-        check(&std::fs::read(path).expect("its bytes"));
-        count += 1;
-    }
-    assert!(count > 10, "{count}");
-}
+use replay::replay;
 
 #[test]
 fn l01_stored_link_headers_keep_to_the_rules() {

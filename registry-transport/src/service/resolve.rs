@@ -91,9 +91,9 @@ mod tests {
         assert!(has_private_address("localhost").await);
     }
 
+    /// E12
     #[test]
     fn a_failing_name_server_is_told_from_a_missing_name() {
-        // E12
         for (text, want) in [
             ("failed to lookup address information: Temporary failure in name resolution", true),
             ("failed to lookup address information: Name or service not known", false),

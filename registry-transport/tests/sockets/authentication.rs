@@ -227,9 +227,9 @@ async fn a_registry_token_is_sent_as_it_is() {
     assert_eq!(world.log("A").count("*", "/token"), 0);
 }
 
+/// A11
 #[tokio::test]
 async fn an_identity_token_is_exchanged_by_post_and_where_that_is_not_offered_by_get() {
-    // A11
     let token =
         r#"{"access_token":"canary-token.1.7265706f7369746f72793a7265616c2f6170703a70756c6c"}"#;
     for refusal in [None, Some(404), Some(405), Some(400), Some(401)] {

@@ -13,6 +13,7 @@ use registry_transport::{
     RetryPolicy, header,
 };
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::common::{World, printed};
 
@@ -264,6 +265,26 @@ async fn h03_a_head_without_end_is_refused() {
     let world = World::new([("A", Script::new().rule(on("*", "*").always(Reply::raw(head))))]);
     let error = world.transport.send(world.get(PATH)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol, "{}", printed(&error));
+}
+
+/// A queue that is full is what a host that drops everything looks like.
+#[tokio::test]
+async fn e11_a_host_that_takes_no_connection_is_given_up() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        waiting.push(stream);
+    }
+    let world = impatient(Reply::new(200));
+    let url = format!("http://{address}{PATH}").parse().unwrap();
+    let error = world.transport.send(world.get(PATH).to(url)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Network, 1), "{}", printed(&error));
+    assert!(printed(&error).contains(&address.to_string()), "{}", printed(&error));
 }
 
 #[tokio::test]

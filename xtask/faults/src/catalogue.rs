@@ -1,12 +1,15 @@
 //! The scenarios, one file a chapter. Their identifiers are those of the project's catalogue of faults: D downloads, M manifests,
-//! I identity, R redirects, A authentication, E errors and limits, U uploads, L listing, G graphs of content, H framing, T
-//! TLS and proxies.
+//! I identity, R redirects, A authentication, E errors and limits, U uploads, P mounts and manifests that are pushed, L listing,
+//! G graphs of content, H framing, T TLS and proxies, F files. What no scenario can show, a test elsewhere does; `tests` knows which.
 
 mod authentication;
 mod connections;
 mod downloads;
+mod files;
+mod framing;
 mod graphs;
 mod identity;
+mod lengths;
 mod limits;
 mod listing;
 mod manifests;
@@ -19,6 +22,8 @@ mod uploads;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::content::Image;
 use crate::origin::{Rule, Script, on};
@@ -33,6 +38,7 @@ const UPLOADS: &str = "*/blobs/uploads/*";
 /// Every scenario.
 pub fn all() -> Vec<Scenario> {
     let mut all = downloads::scenarios();
+    all.extend(lengths::scenarios());
     all.extend(manifests::scenarios());
     all.extend(identity::scenarios());
     all.extend(redirects::scenarios());
@@ -44,6 +50,8 @@ pub fn all() -> Vec<Scenario> {
     all.extend(listing::scenarios());
     all.extend(graphs::scenarios());
     all.extend(connections::scenarios());
+    all.extend(framing::scenarios());
+    all.extend(files::scenarios());
     all
 }
 
@@ -101,6 +109,12 @@ impl Scenario {
 
     fn with_image(mut self, image: Image) -> Self {
         self.image = image;
+        self
+    }
+
+    /// With these files in the layout, before the client comes.
+    fn prepared(mut self, files: impl IntoIterator<Item = (String, Bytes)>) -> Self {
+        self.prepared.extend(files);
         self
     }
 

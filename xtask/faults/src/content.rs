@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// Media type of an OCI image manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -24,6 +24,11 @@ pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 /// The digest of these bytes, `sha256:…`.
 pub fn sha256(bytes: &[u8]) -> String {
     digest_of(Sha256::new_with_prefix(bytes))
+}
+
+/// Their other digest, `sha512:…`.
+pub fn sha512(bytes: &[u8]) -> String {
+    format!("sha512:{}", hex(&Sha512::digest(bytes)))
 }
 
 /// The digest of what went into `hash`, `sha256:…`.
@@ -103,7 +108,7 @@ impl Repeated {
 pub struct Blob {
     /// What it is.
     pub media_type: String,
-    /// `sha256:…`
+    /// `sha256:…`, or `sha512:…`
     pub digest: String,
     /// The content.
     pub bytes: Bytes,
@@ -114,6 +119,12 @@ impl Blob {
     pub fn new(media_type: &str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self { media_type: media_type.to_owned(), digest: sha256(&bytes), bytes }
+    }
+
+    /// The same content under its other digest, `sha512:…`.
+    #[must_use]
+    pub fn by_sha512(self) -> Self {
+        Self { digest: sha512(&self.bytes), ..self }
     }
 
     /// The descriptor as JSON.
@@ -210,7 +221,13 @@ fn tar(content: &[u8]) -> Vec<u8> {
     in_memory(builder.into_inner())
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+/// These bytes as one frame of zstd.
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    in_memory(zstd::encode_all(bytes, 1))
+}
+
+/// These bytes as one member of gzip.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     in_memory(std::io::Write::write_all(&mut encoder, bytes));
     in_memory(encoder.finish())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::content::{Blob, INDEX, Image, digest_of};
+use crate::content::{Blob, INDEX, Image, digest_of, sha512};
 
 /// The annotation that carries a tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -33,7 +33,9 @@ impl Layout {
 
     /// Stores content under its digest.
     pub fn put(&self, blob: &Blob) -> io::Result<()> {
-        fs::write(self.blob_path(&blob.digest), &blob.bytes)
+        let path = self.blob_path(&blob.digest);
+        fs::create_dir_all(path.parent().unwrap_or(&self.dir))?;
+        fs::write(path, &blob.bytes)
     }
 
     /// Where a blob lies.
@@ -99,25 +101,34 @@ pub fn resolve(dir: &Path, tag: &str) -> io::Result<Option<String>> {
 /// The digests of all blobs; an error names the first file whose content is not what its name says.
 pub fn verified_blobs(dir: &Path) -> io::Result<BTreeSet<String>> {
     let mut digests = BTreeSet::new();
-    let folder = dir.join("blobs/sha256");
-    let files = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(digests),
-        files => files?,
-    };
-    for file in files {
-        let path = file?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let plain = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        // Names that are no digest claim nothing: files that are still being written.
-        if plain && path.is_file() {
-            let digest = format!("sha256:{name}");
-            if digest_of_file(&path)? != digest {
-                return Err(io::Error::other(format!("{} has other content", path.display())));
+    for (algorithm, length) in [("sha256", 64), ("sha512", 128)] {
+        let folder = dir.join("blobs").join(algorithm);
+        let files = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            files => files?,
+        };
+        for file in files {
+            let path = file?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let plain = name.len() == length && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            // Names that are no digest claim nothing: files that are still being written.
+            if plain && path.is_file() {
+                let digest = format!("{algorithm}:{name}");
+                if !is_named(&path, &digest)? {
+                    return Err(io::Error::other(format!("{} has other content", path.display())));
+                }
+                digests.insert(digest);
             }
-            digests.insert(digest);
         }
     }
     Ok(digests)
+}
+
+fn is_named(path: &Path, digest: &str) -> io::Result<bool> {
+    if digest.starts_with("sha512:") {
+        return Ok(sha512(&fs::read(path)?) == digest);
+    }
+    Ok(digest_of_file(path)? == digest)
 }
 
 /// The digest of a file, read in pieces.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub use access::{Access, TOKEN};
 
-use crate::content::{Blob, Image, sha256};
+use crate::content::{Blob, Image, sha256, sha512};
 use crate::origin::{Answer, Request};
 
 /// The registry's whole state.
@@ -212,5 +212,5 @@ fn document(status: u16, media_type: &str, body: &serde_json::Value) -> Answer {
 }
 
 fn named(digest: &str, bytes: &[u8]) -> bool {
-    sha256(bytes) == digest
+    if digest.starts_with("sha512:") { sha512(bytes) == digest } else { sha256(bytes) == digest }
 }

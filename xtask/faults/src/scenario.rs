@@ -11,6 +11,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 pub use entry::{Certificate, Entry, PROXY_PASSWORD, Settings, Shown};
 pub use verdict::Verdict;
 
@@ -54,7 +56,8 @@ pub struct Task {
     pub reference: String,
     /// User name and password for this registry, and for no other.
     pub login: Option<(String, String)>,
-    /// An OCI layout: for a push the source, which holds the image as `reference`; for a pull the destination, which does not exist yet.
+    /// An OCI layout: for a push the source, which holds the image as `reference`; for a pull the destination, which does not exist yet
+    /// unless the scenario prepared it.
     pub layout: PathBuf,
     /// An empty directory of the client's own, for configuration files.
     pub scratch: PathBuf,
@@ -147,6 +150,8 @@ pub struct Scenario {
     pub entry: Entry,
     /// The image that is pushed, or that a successful pull must have fetched.
     pub image: Image,
+    /// Files at [`Task::layout`] before the client comes, by their paths in there; those of the image that is pushed come first.
+    pub prepared: Vec<(String, Bytes)>,
     /// The origins; the first, `A`, is the registry. `B` may never see a secret.
     pub origins: Vec<(&'static str, Script)>,
     /// How the task must end.
@@ -206,6 +211,7 @@ impl Scenario {
             login: false,
             entry: Entry::Plain,
             image: Image::small(),
+            prepared: Vec::new(),
             origins: Vec::new(),
             expect: Expect::Success,
             bounds: Vec::new(),
@@ -222,6 +228,11 @@ impl Scenario {
         let layout = directory.path().join("layout");
         if self.action == Action::Push {
             Layout::create(&layout)?.put_image(&self.image, &self.reference)?;
+        }
+        for (path, content) in &self.prepared {
+            let path = layout.join(path);
+            std::fs::create_dir_all(path.parent().unwrap_or(&layout))?;
+            std::fs::write(path, content)?;
         }
         let entry = self.entry.open(stage.host())?;
         let task = Task {

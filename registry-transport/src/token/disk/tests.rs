@@ -91,7 +91,7 @@ async fn another_process_finds_a_token_for_the_same_credential_and_covered_scope
 }
 
 #[tokio::test]
-async fn a_token_never_lives_longer_than_it_may_whatever_the_clock_does() {
+async fn x06_a_token_never_lives_longer_than_it_may_whatever_the_clock_does() {
     let it = Fixture::new();
     it.keep("repository:a:pull", "password", 300).await;
     for (after, found) in

@@ -3,7 +3,8 @@
 use super::{basic, bearer, stocked};
 use crate::origin::{Reply, Rule, Script, on};
 use crate::registry::{Access, Registry};
-use crate::scenario::{Action, Class, Expect, PASSWORD, Scenario, USER};
+use crate::scenario::{Action, Certificate, Class, Entry, Expect, PASSWORD, Scenario, USER};
+use crate::tls::Valid;
 
 /// Where most registries here issue their tokens: beside the content.
 const REALM: &str = "http://{A}/token";
@@ -42,6 +43,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .logged_in()
             .expecting(DENIED)
             .requests("B", "*", "*", 0..=2),
+        Scenario::new(&["A07"], "realm-without-tls", "The registry speaks TLS, and its token server does not")
+            .through(Entry::Tls(Certificate::Signed(Valid::Now)))
+            .at("A", guarded(bearer("http://{B}/token")))
+            .at("B", token_server("http://{B}/token"))
+            .logged_in()
+            .expecting(Expect::Failure(&[]))
+            .requests("B", "*", "*", 0..=0),
         Scenario::new(&["A19"], "dance-bearer-push", "A push gets a token that may push")
             .at("A", empty(bearer(REALM)))
             .logged_in()

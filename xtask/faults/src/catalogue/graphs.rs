@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::UPLOADS;
 use crate::content::{Blob, INDEX, Image, MANIFEST, sha256};
 use crate::origin::{Reply, Rule, Script, on};
 use crate::registry::Registry;
-use crate::scenario::{Class, Expect, REPOSITORY, Scenario, TAG};
+use crate::scenario::{Action, Class, Expect, REPOSITORY, Scenario, TAG};
 
 const MANIFESTS: &str = "*/manifests/*";
 
@@ -46,6 +47,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             &attested(),
             [],
         ),
+        graph(
+            &["G10"],
+            "platforms-odd",
+            "An index names one platform twice, one not at all, and one as null",
+            &oddly_placed(),
+            [],
+        ),
+        not_for_redistribution(),
         pull(&["G07"], "layer-twice", "An image has one layer twice", twice()).requests(
             "A",
             "GET",
@@ -157,6 +166,53 @@ fn attested() -> Graph {
     second["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
     let index = index(&[first, second]);
     Graph { image, indexes: vec![attestation.manifest, index] }
+}
+
+fn oddly_placed() -> Graph {
+    let image = Image::small();
+    let platform = json!({ "os": "linux", "architecture": "amd64" });
+    let entries = [Some(platform.clone()), Some(platform), None, Some(Value::Null)];
+    let (manifests, entries): (Vec<_>, Vec<_>) = (0..)
+        .zip(entries)
+        .map(|(n, platform)| {
+            let numbered = image.clone().with_manifest(|manifest| {
+                manifest["annotations"] = json!({ "org.example.number": format!("{n}") });
+            });
+            let mut entry = numbered.manifest.descriptor();
+            if let Some(platform) = platform {
+                entry["platform"] = platform;
+            }
+            (numbered.manifest, entry)
+        })
+        .unzip();
+    let mut indexes = manifests;
+    indexes.push(index(&entries));
+    Graph { image, indexes }
+}
+
+/// The layer is in the layout; it stays there, and its place in the manifest stays as well.
+fn not_for_redistribution() -> Scenario {
+    let foreign = Blob::new(
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "a layer that may not be handed on",
+    );
+    let image = Image::small().with_manifest(|manifest| {
+        if let Some(layers) = manifest["layers"].as_array_mut() {
+            layers.push(foreign.descriptor());
+        }
+    });
+    let path = format!("blobs/{}", foreign.digest.replacen(':', "/", 1));
+    let manifest = Reply::new(201).header("Docker-Content-Digest", &image.manifest.digest);
+    let title = "A layer that may not be handed on is not pushed";
+    Scenario::new(&["G08"], "layer-not-for-redistribution", title)
+        .asked_to(Action::Push)
+        // The stage's registry wants every layer of a manifest.
+        .at("A", Script::new().rule(on("PUT", "*/manifests/*").always(manifest)))
+        .prepared([(path, foreign.bytes)])
+        .with_image(image)
+        .expecting(Expect::Accepted)
+        .requests("A", "POST", UPLOADS, 3..=3)
+        .requests("A", "PUT", MANIFESTS, 1..=1)
 }
 
 fn twice() -> Image {

@@ -1,8 +1,8 @@
 //! Registries that say one digest and mean another.
 
 use super::stocked;
-use crate::content::{Image, MANIFEST, sha256};
-use crate::origin::{Reply, Script, on};
+use crate::content::{Blob, Image, MANIFEST, sha256};
+use crate::origin::{Length, Reply, Rule, Script, on};
 use crate::registry::Registry;
 use crate::scenario::{Action, Class, Expect, REPOSITORY, Scenario, TAG};
 
@@ -13,7 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     let path = format!("*/manifests/{digest}");
     let other = sha256(b"something else");
     let lie = Reply::registry().header("Docker-Content-Digest", sha256(b"something else"));
-    vec![
+    let mut all = vec![
         Scenario::new(
             &["I01"],
             "digest-header-lies",
@@ -30,14 +30,6 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .always(Reply::registry().append(&b"\n"[..]).without_header("docker-content-digest"))])
         .of(&digest)
         .expecting(INTEGRITY),
-        Scenario::new(&["I04"], "head-without-digest", "HEAD does not give a digest")
-            .with_rules([
-                on("HEAD", "*").always(Reply::registry().without_header("docker-content-digest"))
-            ])
-            .asked_to(Action::Digest),
-        Scenario::new(&["I04"], "head-not-allowed", "HEAD is answered with 405")
-            .with_rules([on("HEAD", "*").always(Reply::new(405))])
-            .asked_to(Action::Digest),
         Scenario::new(&["I09"], "digest-header-empty", "Docker-Content-Digest is there and empty")
             .with_rules([on("*", "*/manifests/*")
                 .always(Reply::registry().header("Docker-Content-Digest", ""))]),
@@ -98,5 +90,72 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             .at("A", Script::registry(stocked()))
             .of(&digest)
             .requests("A", "*", "*/manifests/v1", 0..=0),
+    ];
+    all.extend(heads());
+    all.extend(by_sha512());
+    all
+}
+
+/// A HEAD that is refused or lies is followed by a GET.
+fn heads() -> Vec<Scenario> {
+    let head = |name, title, reply: Reply| {
+        Scenario::new(&["I04"], name, title)
+            .with_rules([on("HEAD", "*").always(reply)])
+            .asked_to(Action::Digest)
+    };
+    let lies = |length: u64| Reply::registry().length(Length::Claimed(length));
+    let body = Reply::raw(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\nContent-Length: 5\r\n\r\n12345"
+    ));
+    vec![
+        head(
+            "head-without-digest",
+            "HEAD does not give a digest",
+            Reply::registry().without_header("docker-content-digest"),
+        ),
+        head(
+            "head-without-length",
+            "HEAD does not give a length",
+            Reply::registry().length(Length::Absent),
+        ),
+        head("head-of-wrong-length", "HEAD gives another length, and no digest", {
+            lies(5).without_header("docker-content-digest")
+        }),
+        head("head-not-allowed", "HEAD is answered with 405", Reply::new(405)),
+        head("head-not-found", "HEAD is answered with 404, and GET is not", Reply::new(404)),
+        head("head-forbidden", "HEAD is answered with 403, and GET is not", Reply::new(403)),
+        head("head-not-implemented", "HEAD is answered with 501", Reply::new(501)),
+        head("head-with-body", "HEAD is answered with a body, and no digest", body),
+    ]
+}
+
+/// An image of which everything is named by sha512.
+fn by_sha512() -> Vec<Scenario> {
+    let image = Image::small();
+    let config = image.config.by_sha512();
+    let layers = image.layers.into_iter().map(Blob::by_sha512).collect();
+    let mut image = Image::of(config, layers);
+    image.manifest = image.manifest.by_sha512();
+    let scenario = |name, title, rule: Rule| {
+        let registry = Registry::new().with_image(REPOSITORY, TAG, &image);
+        Scenario::new(&["I05"], name, title)
+            .at("A", Script::registry(registry).rule(rule))
+            .with_image(image.clone())
+    };
+    let none = || on("GET", "/none");
+    let flipped = || Reply::registry().flip_bit(0);
+    vec![
+        scenario("sha512", "Configuration and layers are named by sha512", none()),
+        scenario("sha512-by-digest", "An image is asked for by its sha512", none())
+            .of(&image.manifest.digest),
+        scenario("sha512-of-other-bytes", "A layer is not what its sha512 says", {
+            on("GET", "*/blobs/sha512:*").always(flipped())
+        })
+        .expecting(INTEGRITY),
+        scenario("sha512-of-another-manifest", "An image is not what its sha512 says", {
+            on("GET", "*/manifests/sha512:*").always(flipped())
+        })
+        .of(&image.manifest.digest)
+        .expecting(INTEGRITY),
     ]
 }

@@ -12,6 +12,7 @@ const PATH: &str = "*/manifests/*";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = bodies();
+    all.extend(types());
     all.extend(contradictions());
     all.extend(texts());
     all.extend(kinds());
@@ -62,17 +63,40 @@ fn bodies() -> Vec<Scenario> {
                 Reply::new(200).header("Content-Type", media_type).body("[".repeat(100_000)),
             )])
             .expecting(ANY),
-        Scenario::new(
-            &["M13"],
+    ]
+}
+
+/// Where a registry's word on the type is of no use, the manifest's own counts.
+fn types() -> Vec<Scenario> {
+    let sent = |name, title, reply: Reply| {
+        Scenario::new(&["M13"], name, title).with_rules([on("*", PATH).always(reply)])
+    };
+    let says = |media_type: &str| Reply::registry().header("Content-Type", media_type);
+    let unnamed = Image::small().with_manifest(|manifest| {
+        if let Some(fields) = manifest.as_object_mut() {
+            fields.remove("mediaType");
+            fields.remove("config");
+        }
+    });
+    let nameless =
+        Reply::new(200).header("Content-Type", "text/plain").body(unnamed.manifest.bytes);
+    vec![
+        sent(
             "manifest-with-parameters",
             "A manifest's Content-Type has parameters and capitals",
-        )
-        .with_rules([on("*", PATH).always(
-            Reply::registry().header(
-                "Content-Type",
-                "Application/vnd.oci.image.manifest.v1+JSON; charset=utf-8",
-            ),
-        )]),
+            says("Application/vnd.oci.image.manifest.v1+JSON; charset=utf-8"),
+        ),
+        sent(
+            "manifest-without-type",
+            "A manifest has no Content-Type",
+            Reply::registry().without_header("content-type"),
+        ),
+        sent("manifest-as-text", "A manifest's Content-Type is that of a text", says("text/plain")),
+        sent("manifest-as-json", "A manifest's Content-Type is that of any JSON", {
+            says("application/json; charset=utf-8")
+        }),
+        sent("manifest-of-no-type", "Nothing says of what type a manifest is", nameless)
+            .expecting(ANY),
     ]
 }
 
@@ -110,7 +134,7 @@ fn contradictions() -> Vec<Scenario> {
             },
         ),
         broken(
-            &["I07"],
+            &["I07", "F01"],
             "digest-is-a-path",
             "A layer's digest leads out of the layout",
             |manifest| {

@@ -4,7 +4,8 @@ use super::{UPLOADS, basic, bearer};
 use crate::content::{Image, sha256};
 use crate::origin::{End, Reply, Rule, Script, on};
 use crate::registry::Registry;
-use crate::scenario::{Action, Class, Expect, Scenario};
+use crate::scenario::{Action, Certificate, Class, Entry, Expect, Scenario};
+use crate::tls::Valid;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut all = in_pieces();
@@ -180,6 +181,7 @@ fn locations() -> Vec<Scenario> {
                     .always(Reply::new(201).header("Docker-Content-Digest", digest)),
             )
     };
+    let empty = || Script::registry(Registry::new());
     let at = |name, title, path: &str| {
         push(&["U09"], name, title).at("A", kept(path)).expecting(Expect::Accepted).requests(
             "A",
@@ -209,6 +211,22 @@ fn locations() -> Vec<Scenario> {
             .at("B", Script::new().rule(on("PUT", "/session").always(Reply::new(403))))
             .logged_in()
             .expecting(Expect::Failure(&[Class::Denied])),
+        push(
+            &["U12"],
+            "upload-without-tls",
+            "An upload's Location is not over TLS, as the registry is",
+        )
+        .through(Entry::Tls(Certificate::Signed(Valid::Now)))
+        .at(
+            "A",
+            empty().rule(
+                on("POST", UPLOADS)
+                    .always(Reply::new(202).header("Location", "http://{B}/session?state=1")),
+            ),
+        )
+        .at("B", Script::new())
+        .expecting(Expect::Failure(&[]))
+        .requests("B", "*", "*", 0..=0),
     ]
 }
 
@@ -243,6 +261,19 @@ fn begun() -> Vec<Scenario> {
         push(&["P02"], "mount-begins-an-upload", "What cannot be mounted is an upload begun")
             .at("A", empty())
             .requests("A", "POST", UPLOADS, 3..=3),
+        push(
+            &["E08"],
+            "repository-missing",
+            "The repository has to be made before it is pushed to",
+        )
+        .at(
+            "A",
+            empty().rule(on("POST", UPLOADS).always(Reply::new(404).text(
+                r#"{"errors":[{"code":"NAME_UNKNOWN","message":"The repository does not exist"}]}"#,
+            ))),
+        )
+        .expecting(Expect::Failure(&[Class::NotFound]))
+        .requests("A", "POST", UPLOADS, 1..=3),
         push(&["P03"], "mounts-denied", "A request to mount is denied")
             .at("A", says(Reply::new(403)))
             .requests("A", "POST", UPLOADS, 4..=4),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::pull::entity_tag;
 use super::{Registry, error, named};
-use crate::content::sha256;
+use crate::content::{sha256, sha512};
 use crate::origin::{Answer, Request};
 
 impl Registry {
@@ -86,7 +86,8 @@ impl Registry {
         let Ok(manifest) = serde_json::from_slice::<Value>(&request.body) else {
             return error(400, "MANIFEST_INVALID", "not JSON");
         };
-        let digest = sha256(&request.body);
+        let by_sha512 = reference.starts_with("sha512:");
+        let digest = if by_sha512 { sha512(&request.body) } else { sha256(&request.body) };
         if reference.contains(':') && reference != digest {
             return error(400, "DIGEST_INVALID", "the manifest has another digest");
         }

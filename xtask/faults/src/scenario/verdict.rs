@@ -1,7 +1,10 @@
 //! What must be true after a scenario, whatever the client is.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::{
     Action, Bound, CANARIES, Done, Expect, Limit, Outcome, PASSWORD, PROXY_PASSWORD, REPOSITORY,
@@ -10,6 +13,8 @@ use super::{
 use crate::layout;
 use crate::origin::{Origin, Stage, holds};
 use crate::registry::{Registry, Repository, TOKEN};
+
+const INDEX_JSON: &str = "index.json";
 
 /// How a scenario ended.
 #[derive(Clone, Debug)]
@@ -45,6 +50,7 @@ impl Verdict {
             Some(outcome) => {
                 faults.extend(ended(scenario, task, stage, outcome));
                 faults.extend(secrets_shown(outcome));
+                faults.extend(beside(task));
             }
         }
         faults.extend(scenario.bounds.iter().filter_map(|bound| exceeded(bound, stage)));
@@ -66,7 +72,7 @@ fn ended(scenario: &Scenario, task: &Task, stage: &Stage, outcome: &Outcome) -> 
     let wrong = |text: String| vec![text];
     match (&scenario.expect, &outcome.result) {
         (Expect::Failure(classes), Err(failure)) => {
-            let mut faults = left_behind(task);
+            let mut faults = left_behind(scenario, task);
             if failure.message.trim().is_empty() {
                 faults.push("failed without a word".to_owned());
             }
@@ -79,7 +85,7 @@ fn ended(scenario: &Scenario, task: &Task, stage: &Stage, outcome: &Outcome) -> 
             faults
         }
         (Expect::Failure(_), Ok(_)) => {
-            let mut faults = left_behind(task);
+            let mut faults = left_behind(scenario, task);
             faults.push("succeeded where it had to fail".to_owned());
             faults
         }
@@ -118,8 +124,10 @@ fn fetched(scenario: &Scenario, task: &Task) -> Vec<String> {
     match layout::entries(&task.layout) {
         Ok(entries) => {
             let listed: Vec<_> = entries.iter().filter_map(|e| e.get("digest")?.as_str()).collect();
-            if listed != [manifest.as_str()] {
-                faults.push(format!("index.json lists {listed:?}, not {manifest}"));
+            let mut expected = digests_in(prepared_index(scenario).unwrap_or_default());
+            expected.push(manifest.clone());
+            if listed != expected {
+                faults.push(format!("index.json lists {listed:?}, not {expected:?}"));
             }
         }
         Err(error) => faults.push(format!("index.json: {error}")),
@@ -147,9 +155,9 @@ fn arrived(scenario: &Scenario, stage: &Stage) -> Vec<String> {
 
 /// What refers to another manifest is found by that one, and so is what referred to it before.
 fn unlisted(scenario: &Scenario, registry: &Registry, repository: &Repository) -> Vec<String> {
-    let manifest: serde_json::Value =
+    let manifest: Value =
         serde_json::from_slice(&scenario.image.manifest.bytes).unwrap_or_default();
-    let subject = manifest.pointer("/subject/digest").and_then(serde_json::Value::as_str);
+    let subject = manifest.pointer("/subject/digest").and_then(Value::as_str);
     let Some(subject) = subject.filter(|_| !registry.keeps_referrers()) else { return Vec::new() };
     let before = scenario.origins.first().map(|(_, script)| script.stock());
     let before = before.and_then(|before| before.repository(REPOSITORY));
@@ -160,8 +168,8 @@ fn unlisted(scenario: &Scenario, registry: &Registry, repository: &Repository) -
     missing.map(|digest| format!("{digest} is not listed as a referrer")).collect()
 }
 
-/// After a failed pull: no entry in the index, and no file whose name claims what its content is not.
-fn left_behind(task: &Task) -> Vec<String> {
+/// After a failed pull: no file whose name claims what its content is not, and in the index what was there before.
+fn left_behind(scenario: &Scenario, task: &Task) -> Vec<String> {
     if task.action != Action::Pull {
         return Vec::new();
     }
@@ -169,12 +177,40 @@ fn left_behind(task: &Task) -> Vec<String> {
     if let Err(error) = layout::verified_blobs(&task.layout) {
         faults.push(format!("unverified content was left behind: {error}"));
     }
+    if let Some(before) = prepared_index(scenario) {
+        let after = fs::read(task.layout.join(INDEX_JSON)).ok();
+        if after.is_none_or(|after| after != before) {
+            faults.push("index.json is not what it was".to_owned());
+        }
+        return faults;
+    }
     match layout::entries(&task.layout) {
         Ok(entries) if entries.is_empty() => {}
         Ok(_) => faults.push("the failed pull is listed in index.json".to_owned()),
         Err(error) => faults.push(format!("index.json was left broken: {error}")),
     }
     faults
+}
+
+/// The index that was in the layout before the client came.
+fn prepared_index(scenario: &Scenario) -> Option<&[u8]> {
+    let index = scenario.prepared.iter().find(|(path, _)| path == INDEX_JSON);
+    index.map(|(_, content)| &content[..])
+}
+
+fn digests_in(index: &[u8]) -> Vec<String> {
+    let index = serde_json::from_slice::<Value>(index).unwrap_or_default();
+    let entries = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.get("digest")?.as_str()?.to_owned())).collect()
+}
+
+/// Whatever was pulled, nothing but the layout is touched: no file beside it, whatever content is called.
+fn beside(task: &Task) -> Vec<String> {
+    let around = task.layout.parent().and_then(|around| fs::read_dir(around).ok());
+    let names = around.into_iter().flatten().flatten().map(|entry| entry.path());
+    let own = [&task.layout, &task.scratch];
+    let strange = names.filter(|path| !own.contains(&path));
+    strange.map(|path| format!("{} was left beside the layout", path.display())).collect()
 }
 
 fn secrets_shown(outcome: &Outcome) -> Vec<String> {
