@@ -27,7 +27,7 @@ async fn a_download_that_is_cut_anywhere_is_whole_in_the_end() {
     let policy = RetryPolicy::default().divided_by(10_000);
     let client = Client::new(Transport::builder().policy(policy).build().unwrap());
     let cuts = cuts::reduced();
-    let played = cuts::play(&cuts, |wanted| {
+    let played = cuts::play(&cuts, move |wanted| {
         let client = client.clone();
         async move { fetch(&client, &wanted).await.map_err(|error| format!("{error:?}")) }
     });

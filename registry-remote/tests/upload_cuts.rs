@@ -25,7 +25,7 @@ async fn u01_u02_u05_an_upload_that_is_cut_anywhere_is_whole_in_the_end() {
     let policy = RetryPolicy::default().divided_by(10_000);
     let transport = Transport::builder().policy(policy).build().unwrap();
     let cuts = upload_cuts::reduced();
-    let played = upload_cuts::play(&cuts, |offered| {
+    let played = upload_cuts::play(&cuts, move |offered| {
         let pushed = push(transport.clone(), offered);
         async move { pushed.await.map_err(|error| format!("{error:?}")) }
     });

@@ -6,12 +6,13 @@ mod official;
 mod registry;
 mod report;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::run::workspace;
+use crate::run::{cargo, succeed, workspace};
 use report::{Report, Row};
 
 #[derive(Debug, Args)]
@@ -68,6 +69,12 @@ impl Arguments {
         self.side.map_or(implied, |only| only == side)
     }
 
+    /// Whether the matrices of cuts are part of it.
+    fn wants_matrices(&self) -> bool {
+        let library = self.program.is_empty() || self.program.iter().any(|name| name == "library");
+        !self.official && library && self.wants(Side::Client) && client::has_matrix(self)
+    }
+
     fn is_selected(&self, name: &str, ids: &[&str]) -> bool {
         self.only.as_ref().is_none_or(|text| name.contains(text) || ids.contains(&text.as_str()))
     }
@@ -75,6 +82,11 @@ impl Arguments {
 
 /// Runs what is asked for; an error if anything failed.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if cfg!(debug_assertions) && arguments.wants_matrices() {
+        // Of a quarter of a million transfers each takes many times as long where nothing is optimised.
+        let again = ["run", "--release", "--quiet", "--package", "xtask", "--"].map(OsString::from);
+        return succeed(&mut cargo(again.into_iter().chain(std::env::args_os().skip(1))));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::default();
     let mut folder = workspace().join("target/conformance");

@@ -1,23 +1,27 @@
 //! The matrix of cut downloads: a blob's body ends after every number of bytes, in either way that a connection can end, and what
 //! the client asks for then is answered rightly or wrongly. Whatever happens, the client has exactly the blob's bytes in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::content::{Blob, Image, LAYER_GZIP, noise};
+use crate::matrix::side_by_side;
 use crate::origin::{End, Reply, Rule, Script, Stage, on};
 use crate::registry::Registry;
 
 /// Cuts that share one origin.
 const TOGETHER: usize = 64;
+/// Below this every byte is a point of its own.
+const EACH: usize = 4096;
 /// What may be sent again beyond what was missing: the system's buffers do not count it.
 const SLACK: u64 = 64 * 1024;
 
 /// How the request for the rest is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rest {
     /// 206 with exactly the rest.
     Right,
@@ -86,23 +90,19 @@ pub fn reduced() -> Vec<Cut> {
     cuts
 }
 
-/// At every byte up to 4 KiB, and at 256 points above; 21 000 and more.
+/// The whole matrix, some 130 000 cuts: at every byte up to 4 KiB and at 256 points above, each in both ways and with every answer.
+/// Of 1 MiB and 16 MiB the first 4 KiB take ways and answers in turn instead, and of 16 MiB every sixteenth byte: all of them would
+/// move 700 GiB, to find what the smaller blobs show.
 pub fn all() -> Vec<Cut> {
     let mut cuts = Vec::new();
-    cuts.extend(every(0, 0..=0));
-    cuts.extend(every(1, 0..=1));
-    for size in [4095, 4096] {
-        // Each way to end at each byte, and each answer in turn.
-        cuts.extend(
-            (0..=size).flat_map(|at| {
-                ENDS.map(|end| Cut { size, at, end, rest: RESTS[at % RESTS.len()] })
-            }),
-        );
+    for size in [0, 1, 4095, 4096, 65_537] {
+        cuts.extend(every(size, 0..=size.min(EACH)));
     }
-    for size in [65_537, 1 << 20] {
-        cuts.extend(every(size, spread(4096, size, 256)));
+    cuts.extend(in_turn(1 << 20, 0..=EACH));
+    cuts.extend(in_turn(16 << 20, (0..=EACH).step_by(16)));
+    for size in [65_537, 1 << 20, 16 << 20] {
+        cuts.extend(every(size, spread(EACH, size, 256)));
     }
-    cuts.extend(every(16 << 20, spread(4096, 16 << 20, 16)));
     cuts
 }
 
@@ -110,6 +110,12 @@ fn every(size: usize, points: impl Iterator<Item = usize>) -> impl Iterator<Item
     points.flat_map(move |at| {
         ENDS.into_iter().flat_map(move |end| RESTS.map(|rest| Cut { size, at, end, rest }))
     })
+}
+
+/// At each point one way to end and one answer, so that ten points have seen them all.
+fn in_turn(size: usize, points: impl Iterator<Item = usize>) -> impl Iterator<Item = Cut> {
+    let each = ENDS.into_iter().flat_map(|end| RESTS.map(|rest| (end, rest)));
+    points.zip(each.cycle()).map(move |(at, (end, rest))| Cut { size, at, end, rest })
 }
 
 /// `count` points between two others, at no regular distance, the last byte among them.
@@ -121,51 +127,72 @@ fn spread(from: usize, to: usize, count: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Plays cuts one after the other against whoever fetches blobs by `fetch`, which returns the bytes, or says why not.
+/// Plays cuts, some at a time, against whoever fetches blobs by `fetch`, which returns the bytes, or says why not.
 pub async fn play<F, R>(cuts: &[Cut], fetch: F) -> io::Result<Played>
+where
+    F: Fn(Wanted) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<Bytes, String>> + Send + 'static,
+{
+    let blobs = cuts.iter().map(|cut| cut.size).collect::<BTreeSet<_>>();
+    let blobs = blobs.into_iter().map(|size| (size, Blob::new(LAYER_GZIP, noise(1, size))));
+    let blobs = Arc::new(blobs.collect::<BTreeMap<_, _>>());
+    let groups = cuts
+        .chunks(TOGETHER)
+        .map(|cuts| play_together(cuts.to_vec(), Arc::clone(&blobs), fetch.clone()));
+    let played = side_by_side(groups).await?;
+    Ok(played.into_iter().fold(Played::default(), Played::and))
+}
+
+impl Played {
+    fn and(mut self, other: Self) -> Self {
+        self.cuts += other.cuts;
+        self.requests += other.requests;
+        self.sent += other.sent;
+        self.faults.extend(other.faults);
+        self
+    }
+}
+
+/// Plays cuts one after the other, all at one origin.
+async fn play_together<F, R>(
+    cuts: Vec<Cut>,
+    blobs: Arc<BTreeMap<usize, Blob>>,
+    fetch: F,
+) -> io::Result<Played>
 where
     F: Fn(Wanted) -> R,
     R: Future<Output = Result<Bytes, String>>,
 {
-    let mut played = Played::default();
-    for cuts in cuts.chunks(TOGETHER) {
-        let mut made = BTreeMap::new();
-        let blobs: Vec<Blob> = cuts
-            .iter()
-            .map(|Cut { size, .. }| {
-                let blob = || Blob::new(LAYER_GZIP, noise(1, *size));
-                made.entry(*size).or_insert_with(blob).clone()
-            })
-            .collect();
-        let stage = stage(cuts, &blobs)?;
-        for (index, (cut, blob)) in cuts.iter().zip(&blobs).enumerate() {
-            let wanted = Wanted {
-                registry: stage.host().to_owned(),
-                repository: repository(index),
-                digest: blob.digest.clone(),
-                size: blob.bytes.len() as u64,
-            };
-            match fetch(wanted).await {
-                Ok(bytes) if bytes == blob.bytes => {}
-                Ok(bytes) => played
-                    .faults
-                    .push(format!("{cut:?}: {} other bytes, and no error", bytes.len())),
-                Err(error) => played.faults.push(format!("{cut:?}: {error}")),
+    let mut played = Played { cuts: cuts.len(), ..Played::default() };
+    let blobs: Vec<_> = cuts.iter().filter_map(|cut| blobs.get(&cut.size)).collect();
+    let stage = stage(&cuts, &blobs)?;
+    for (index, (cut, blob)) in cuts.iter().zip(&blobs).enumerate() {
+        let wanted = Wanted {
+            registry: stage.host().to_owned(),
+            repository: repository(index),
+            digest: blob.digest.clone(),
+            size: blob.bytes.len() as u64,
+        };
+        match fetch(wanted).await {
+            Ok(bytes) if bytes == blob.bytes => {}
+            Ok(bytes) => {
+                let text = format!("{cut:?}: {} other bytes, and no error", bytes.len());
+                played.faults.push(text);
             }
+            Err(error) => played.faults.push(format!("{cut:?}: {error}")),
         }
-        let log = stage.log();
-        for (index, cut) in cuts.iter().enumerate() {
-            let path = format!("/v2/{}/blobs/*", repository(index));
-            let sent: Vec<_> = log.requests("GET", &path).map(|seen| seen.sent).collect();
-            played.requests += sent.len();
-            played.sent += sent.iter().sum::<u64>();
-            let again: u64 = sent.iter().skip(1).sum();
-            let missing = (cut.size - cut.at) as u64;
-            if cut.rest == Rest::Right && cut.end == End::Fin && again > missing + SLACK {
-                played.faults.push(format!("{cut:?}: {again} bytes again, {missing} were missing"));
-            }
+    }
+    let log = stage.log();
+    for (index, cut) in cuts.iter().enumerate() {
+        let path = format!("/v2/{}/blobs/*", repository(index));
+        let sent: Vec<_> = log.requests("GET", &path).map(|seen| seen.sent).collect();
+        played.requests += sent.len();
+        played.sent += sent.iter().sum::<u64>();
+        let again: u64 = sent.iter().skip(1).sum();
+        let missing = (cut.size - cut.at) as u64;
+        if cut.rest == Rest::Right && cut.end == End::Fin && again > missing + SLACK {
+            played.faults.push(format!("{cut:?}: {again} bytes again, {missing} were missing"));
         }
-        played.cuts += cuts.len();
     }
     Ok(played)
 }
@@ -174,10 +201,10 @@ fn repository(index: usize) -> String {
     format!("cut/number-{index}")
 }
 
-fn stage(cuts: &[Cut], blobs: &[Blob]) -> io::Result<Stage> {
+fn stage(cuts: &[Cut], blobs: &[&Blob]) -> io::Result<Stage> {
     let mut registry = Registry::new();
     for (index, blob) in blobs.iter().enumerate() {
-        let image = Image::of(blob.clone(), Vec::new());
+        let image = Image::of((*blob).clone(), Vec::new());
         registry = registry.with_image(&repository(index), "v1", &image);
     }
     let mut script = Script::registry(registry);
@@ -217,13 +244,25 @@ fn rest(cut: &Cut, blob: &Blob, rule: Rule) -> Rule {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn the_whole_matrix_has_fifteen_thousand_cuts_and_more_and_none_beyond_its_blob() {
-        assert!(all().len() >= 15_000, "{}", all().len());
-        assert!(reduced().len() >= 200, "{}", reduced().len());
-        assert!(all().iter().chain(&reduced()).all(|cut| cut.at <= cut.size));
+    fn the_whole_matrix_has_every_cut_of_small_blobs_and_none_beyond_its_blob() {
+        let all = all();
+        assert!(all.len() >= 130_000, "{}", all.len());
+        assert!((200..1000).contains(&reduced().len()), "{}", reduced().len());
+        assert!(all.iter().chain(&reduced()).all(|cut| cut.at <= cut.size));
+        for size in [0, 1, 4095, 4096, 65_537] {
+            let below = all.iter().filter(|cut| cut.size == size && cut.at <= EACH);
+            let each: HashSet<_> = below.map(|cut| (cut.at, cut.end, cut.rest)).collect();
+            assert_eq!(each.len(), (size.min(EACH) + 1) * 10, "{size}");
+        }
+        for size in [65_537, 1 << 20, 16 << 20] {
+            let above = all.iter().filter(|cut| cut.size == size && cut.at > EACH);
+            assert!(above.clone().count() >= 255 * 10, "{size}: {}", above.count());
+        }
     }
 
     #[tokio::test]

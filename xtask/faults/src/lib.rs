@@ -7,6 +7,7 @@ pub mod cuts;
 pub mod http2;
 pub mod kills;
 pub mod layout;
+mod matrix;
 pub mod origin;
 pub mod peers;
 pub mod proxy;

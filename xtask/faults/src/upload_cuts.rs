@@ -2,18 +2,22 @@
 //! and what the registry says then of the session is right or wrong. Whatever happens, the registry holds exactly the blob in the end
 //! or the client says that it failed; and no session stays open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::content::{Blob, LAYER_GZIP, noise};
+use crate::matrix::side_by_side;
 use crate::origin::{End, Log, Reply, Rule, Script, Stage, on};
 use crate::registry::Registry;
 
 /// Cuts that share one origin.
 const TOGETHER: usize = 64;
+/// Below this every byte is a point of its own.
+const EACH: usize = 4096;
 
 /// The request that is cut, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub enum Carrier {
 }
 
 /// How far the registry gets with it before the connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// So many bytes of the body arrive, and are kept.
     Bytes(usize),
@@ -40,7 +44,7 @@ pub enum Reach {
 }
 
 /// What the registry then says of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stands {
     /// Where it really is.
     Equal,
@@ -113,16 +117,30 @@ pub fn reduced() -> Vec<Cut> {
     cuts
 }
 
-/// At every third byte of a small blob, and at stratified points of larger ones; 4 000 and more.
+/// The whole matrix, more than 100 000 cuts: at each of the first 4 KiB in a `PUT` and in a `PATCH`, and at 256 points of larger blobs, each
+/// in both ways and with every word on the session. In a `POST`, in the first bytes of larger blobs, and in all of 16 MiB, ways
+/// and words come in turn.
 pub fn all() -> Vec<Cut> {
     let mut cuts = reduced();
-    cuts.extend(in_turn(1, Carrier::Put, 0..1));
-    cuts.extend(in_turn(4096, Carrier::Put, (0..4096).step_by(3)));
-    cuts.extend(in_turn(4096, Carrier::Post, (0..4096).step_by(16)));
-    cuts.extend(every(65_537, Carrier::Put, spread(65_537, 16)));
-    cuts.extend(every(80_000, Carrier::Patch(0), spread(65_536, 32)));
-    cuts.extend(every(80_000, Carrier::Patch(1), spread(80_000 - 65_536, 24)));
-    cuts.extend(every(1 << 20, Carrier::Put, spread(1 << 20, 2)));
+    cuts.extend(every(4096, Carrier::Put, 0..EACH));
+    // A registry that refuses this in one piece gets 64 KiB first.
+    cuts.extend(every(80_000, Carrier::Patch(0), 0..EACH));
+    for (size, carrier) in [(1, Carrier::Put), (4095, Carrier::Put)] {
+        cuts.extend(in_turn(size, carrier, 0..size));
+    }
+    for (size, carrier) in [
+        (4096, Carrier::Post),
+        (65_537, Carrier::Put),
+        (80_000, Carrier::Patch(1)),
+        (1 << 20, Carrier::Put),
+    ] {
+        cuts.extend(in_turn(size, carrier, 0..EACH));
+    }
+    cuts.extend(every(65_537, Carrier::Put, spread(65_537, 256)));
+    cuts.extend(every(80_000, Carrier::Patch(0), spread(65_536, 256)));
+    cuts.extend(every(80_000, Carrier::Patch(1), spread(80_000 - 65_536, 256)));
+    cuts.extend(every(1 << 20, Carrier::Put, spread(1 << 20, 256)));
+    cuts.extend(in_turn(16 << 20, Carrier::Put, spread(16 << 20, 256)));
     cuts
 }
 
@@ -157,13 +175,11 @@ fn combined(size: usize, carrier: Carrier, reach: Reach) -> impl Iterator<Item =
     })
 }
 
-/// At each point each way to end, and the words on the session in turn.
+/// At each point one way to end and one word on the session, so that ten points have seen them all.
 fn in_turn(size: usize, carrier: Carrier, points: impl Iterator<Item = usize>) -> Vec<Cut> {
-    let cut = |(turn, at)| {
-        let stands = STANDS[turn % STANDS.len()];
-        ENDS.map(|end| Cut { size, carrier, reach: Reach::Bytes(at), end, stands })
-    };
-    points.enumerate().flat_map(cut).collect()
+    let each = combined(size, carrier, Reach::Unheeded).collect::<Vec<_>>();
+    let at = |(at, cut): (usize, &Cut)| Cut { reach: Reach::Bytes(at), ..*cut };
+    points.zip(each.iter().cycle()).map(at).collect()
 }
 
 /// `count` points below `size`, at no regular distance.
@@ -172,45 +188,70 @@ fn spread(size: usize, count: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |n| n * step + n * 7919 % step.max(1))
 }
 
-/// Plays cuts one after the other against whoever pushes blobs by `push`, which says whether it succeeded, or why not. It must know
+/// Plays cuts, some at a time, against whoever pushes blobs by `push`, which says whether it succeeded, or why not. It must know
 /// nothing of the registry from an earlier push.
 pub async fn play<F, R>(cuts: &[Cut], push: F) -> io::Result<Played>
+where
+    F: Fn(Offered) -> R + Clone + Send + 'static,
+    R: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let blobs = cuts.iter().map(|cut| cut.size).collect::<BTreeSet<_>>();
+    let blobs = blobs.into_iter().map(|size| (size, Blob::new(LAYER_GZIP, noise(1, size))));
+    let blobs = Arc::new(blobs.collect::<BTreeMap<_, _>>());
+    let groups = cuts
+        .chunks(TOGETHER)
+        .map(|cuts| play_together(cuts.to_vec(), Arc::clone(&blobs), push.clone()));
+    let played = side_by_side(groups).await?;
+    Ok(played.into_iter().fold(Played::default(), Played::and))
+}
+
+/// Plays cuts one after the other, all at one origin.
+async fn play_together<F, R>(
+    cuts: Vec<Cut>,
+    blobs: Arc<BTreeMap<usize, Blob>>,
+    push: F,
+) -> io::Result<Played>
 where
     F: Fn(Offered) -> R,
     R: Future<Output = Result<(), String>>,
 {
-    let mut played = Played::default();
-    let mut made = BTreeMap::new();
-    for cuts in cuts.chunks(TOGETHER) {
-        let script = cuts.iter().enumerate().flat_map(|(index, cut)| rules(index, cut));
-        let script = script.fold(Script::registry(Registry::new()), Script::rule);
-        let stage = Stage::single(script)?;
-        let mut ends = Vec::new();
-        for (index, Cut { size, .. }) in cuts.iter().enumerate() {
-            let blob = made.entry(*size).or_insert_with(|| Blob::new(LAYER_GZIP, noise(1, *size)));
-            let offered = Offered {
-                registry: stage.host().to_owned(),
-                repository: repository(index),
-                digest: blob.digest.clone(),
-                bytes: blob.bytes.clone(),
-            };
-            ends.push((offered.clone(), push(offered).await));
-        }
-        let registry = stage.origin("A").map(crate::origin::Origin::registry).unwrap_or_default();
-        let log = stage.log();
-        for (cut, (offered, end)) in cuts.iter().zip(ends) {
-            played.judge(cut, &offered, end, &registry, &log);
-        }
-        if registry.open_uploads() > 0 {
-            played.faults.push(format!("{} sessions were left open", registry.open_uploads()));
-        }
-        played.cuts += cuts.len();
-        played.requests += log.seen.len();
+    let mut played = Played { cuts: cuts.len(), ..Played::default() };
+    let script = cuts.iter().enumerate().flat_map(|(index, cut)| rules(index, cut));
+    let script = script.fold(Script::registry(Registry::new()), Script::rule);
+    let stage = Stage::single(script)?;
+    let mut ends = Vec::new();
+    let blobs = cuts.iter().filter_map(|cut| blobs.get(&cut.size));
+    for (index, blob) in blobs.enumerate() {
+        let offered = Offered {
+            registry: stage.host().to_owned(),
+            repository: repository(index),
+            digest: blob.digest.clone(),
+            bytes: blob.bytes.clone(),
+        };
+        ends.push((offered.clone(), push(offered).await));
     }
+    let registry = stage.origin("A").map(crate::origin::Origin::registry).unwrap_or_default();
+    let log = stage.log();
+    for (cut, (offered, end)) in cuts.iter().zip(ends) {
+        played.judge(cut, &offered, end, &registry, &log);
+    }
+    if registry.open_uploads() > 0 {
+        played.faults.push(format!("{} sessions were left open", registry.open_uploads()));
+    }
+    played.requests = log.seen.len();
     Ok(played)
 }
 
 impl Played {
+    fn and(mut self, other: Self) -> Self {
+        self.cuts += other.cuts;
+        self.requests += other.requests;
+        self.refused += other.refused;
+        self.settled += other.settled;
+        self.faults.extend(other.faults);
+        self
+    }
+
     fn judge(
         &mut self,
         cut: &Cut,
@@ -300,14 +341,23 @@ fn range(end: usize) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn the_whole_matrix_has_four_thousand_cuts_and_more_and_none_beyond_its_blob() {
-        assert!(all().len() >= 4000, "{}", all().len());
-        assert!(reduced().len() >= 200, "{}", reduced().len());
+    fn the_whole_matrix_has_every_cut_of_first_bytes_and_none_beyond_its_blob() {
+        let all = all();
+        assert!(all.len() >= 100_000, "{}", all.len());
+        assert!((200..1000).contains(&reduced().len()), "{}", reduced().len());
         let within = |cut: &Cut| !matches!(cut.reach, Reach::Bytes(at) if at >= cut.size);
-        assert!(all().iter().all(within));
+        assert!(all.iter().all(within));
+        for (size, carrier) in [(4096, Carrier::Put), (80_000, Carrier::Patch(0))] {
+            let cuts = all.iter().filter(|cut| (cut.size, cut.carrier) == (size, carrier));
+            let bytes = cuts.filter(|cut| matches!(cut.reach, Reach::Bytes(at) if at < EACH));
+            let each: HashSet<_> = bytes.map(|cut| (cut.reach, cut.end, cut.stands)).collect();
+            assert_eq!(each.len(), 4096 * 10, "{carrier:?}");
+        }
     }
 
     #[tokio::test]

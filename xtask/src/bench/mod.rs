@@ -14,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use self::measure::{Cost, measured, median};
 use self::programs::{OURS, Program};
@@ -44,6 +45,8 @@ struct Row {
     work: String,
     by: String,
     seconds: Vec<f64>,
+    /// How often it did not get it done.
+    failed: usize,
     median: f64,
     requests: Option<u32>,
     connections: Option<u32>,
@@ -73,6 +76,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let images = tempfile::tempdir()?;
     let mut results = Results::default();
     for work in WORKS.iter().filter(|work| arguments.includes(work.name)) {
+        if let Some(reason) = work.lacks() {
+            println!("\nskipped: {}: {reason}", work.name);
+            continue;
+        }
         let rows = compare(work, &programs, &binary, images.path(), arguments.rounds)?;
         let judgements = judge(work, &rows);
         results.rows.extend(rows);
@@ -88,10 +95,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("  not met: {work}: {aim}, and it is {figure:.2}");
     }
     let folder = workspace().join("target/bench");
+    let file = folder.join("results.json");
+    let mut all = serde_json::to_value(&results)?;
+    if arguments.only.is_some() {
+        all = merged(fs::read(&file).ok().as_deref(), all);
+    }
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("results.json"), serde_json::to_string_pretty(&results)?)?;
-    println!("results: {}", folder.join("results.json").display());
+    fs::write(&file, serde_json::to_string_pretty(&all)?)?;
+    println!("results: {}", file.display());
     Ok(())
+}
+
+/// What an earlier run found out about other works, and all of `new`.
+fn merged(earlier: Option<&[u8]>, mut new: Value) -> Value {
+    let earlier: Option<Value> = earlier.and_then(|text| serde_json::from_slice(text).ok());
+    let done: Vec<_> = entries(&new, "rows").iter().map(|row| row["work"].clone()).collect();
+    for list in ["rows", "judgements"] {
+        let kept = earlier.as_ref().map(|earlier| entries(earlier, list)).unwrap_or_default();
+        let kept = kept.iter().filter(|entry| !done.contains(&entry["work"]));
+        let all: Vec<_> = kept.chain(entries(&new, list)).cloned().collect();
+        new[list] = all.into();
+    }
+    new
+}
+
+fn entries<'a>(results: &'a Value, list: &str) -> &'a [Value] {
+    results.get(list).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Everybody does the work in turns; the first round warms up and is not counted.
@@ -117,12 +146,12 @@ fn compare(
             }
             turn(work, &stage, program, row, round)?;
         }
-        if matches!(work.kind, Kind::Pull | Kind::Archive) {
+        if matches!(work.kind, Kind::Pull | Kind::Archive) && !work.is_rough() {
             floor.count(round, measured(&mut stage.floor(work)?)?);
         }
     }
     rows.push(floor);
-    rows.retain(|row| !row.seconds.is_empty());
+    rows.retain(|row| !row.seconds.is_empty() || row.failed > 0);
     for row in &mut rows {
         row.median = median(&row.seconds);
     }
@@ -139,11 +168,18 @@ fn turn(work: &Work, stage: &Stage, program: &Program, row: &mut Row, round: usi
         _ => stage.clear_cache()?,
     }
     let before = stage.traffic()?;
-    let cost = measured(&mut command)?;
+    let cost = match measured(&mut command) {
+        Err(error) if work.is_rough() => {
+            println!("  {} failed: {error:#}", program.name);
+            row.failed += usize::from(round > 0);
+            return clear(&deed);
+        }
+        cost => cost?,
+    };
     let after = stage.traffic()?;
-    row.requests = Some(after.requests - before.requests);
-    row.connections =
-        after.connections.zip(before.connections).map(|(after, before)| after - before);
+    let grown = |after: Option<u32>, before: Option<u32>| Some(after?.saturating_sub(before?));
+    row.requests = grown(after.requests, before.requests);
+    row.connections = grown(after.connections, before.connections);
     row.count(round, cost);
     clear(&deed)
 }
@@ -154,6 +190,7 @@ impl Row {
             work: work.to_owned(),
             by: by.to_owned(),
             seconds: Vec::new(),
+            failed: 0,
             median: f64::NAN,
             requests: None,
             connections: None,
@@ -182,8 +219,16 @@ fn print(rows: &[Row], ours: &str) {
         let peak = row.peak.map_or("-".to_owned(), |peak| format!("{:.1} MiB", mebibytes(peak)));
         let (requests, connections) = (count(row.requests), count(row.connections));
         let ratio = ours / row.median;
+        if row.seconds.is_empty() {
+            println!("  {:18} {:>8}", row.by, "failed");
+            continue;
+        }
+        let failed = match row.failed {
+            0 => String::new(),
+            times => format!("  failed {times} times"),
+        };
         println!(
-            "  {:18} {:>6.2} s {ratio:>10.2} {requests:>9} {connections:>12} {peak:>9}",
+            "  {:18} {:>6.2} s {ratio:>10.2} {requests:>9} {connections:>12} {peak:>9}{failed}",
             row.by, row.median
         );
     }
@@ -193,7 +238,8 @@ fn print(rows: &[Row], ours: &str) {
 fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
     let Some(ours) = rows.iter().find(|row| row.by == OURS) else { return Vec::new() };
     let peers = rows.iter().filter(|row| row.by != OURS && !row.by.starts_with("curl"));
-    let best = peers.map(|row| row.median).min_by(f64::total_cmp);
+    // Whoever fails now and then is no measure.
+    let best = peers.filter(|row| row.failed == 0).map(|row| row.median).min_by(f64::total_cmp);
     let judgements = work.aims.iter().filter_map(|aim| {
         let (aim, figure, most) = match *aim {
             Aim::Ratio(most) => {
@@ -204,7 +250,7 @@ fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
             }
             Aim::Peak(most) => (format!("at most {most:.0} MiB"), mebibytes(ours.peak?), most),
         };
-        Some(Judgement { work: work.name, aim, figure, met: figure <= most })
+        Some(Judgement { work: work.name, aim, figure, met: figure <= most && ours.failed == 0 })
     });
     let judgements: Vec<_> = judgements.collect();
     for Judgement { aim, figure, met, .. } in &judgements {
@@ -215,4 +261,34 @@ fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
 
 fn mebibytes(kibibytes: u32) -> f64 {
     f64::from(kibibytes) / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_of_some_works_keeps_what_is_known_of_the_others() {
+        let found = |works: &[&str], figure: u32| {
+            let rows: Vec<_> =
+                works.iter().map(|work| json!({ "work": work, "figure": figure })).collect();
+            json!({ "rows": rows, "judgements": rows })
+        };
+        let earlier = found(&["pull", "push"], 1).to_string();
+        let all = merged(Some(earlier.as_bytes()), found(&["push", "copy"], 2));
+        for list in ["rows", "judgements"] {
+            let all: Vec<_> = all[list]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| (entry["work"].as_str().unwrap(), entry["figure"].as_u64().unwrap()))
+                .collect();
+            assert_eq!(all, [("pull", 1), ("push", 2), ("copy", 2)], "{list}");
+        }
+        for nothing in [None, Some(&b"{"[..])] {
+            assert_eq!(merged(nothing, found(&["push"], 2)), found(&["push"], 2));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use registry_authn::{Credential, Fixed};
-use registry_faults::sample;
+use registry_faults::{peers, sample};
 use registry_name::Registry as Name;
 use registry_transport::{Hosts, Method, PAGE_CAP, Request, Transport};
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::network::Network;
 use super::programs::{Deed, Program, Reach};
-use super::works::{Image, Kind, Work};
+use super::works::{Image, Kind, Server, Work};
 use crate::run::output;
 use crate::serving::Serving;
 
@@ -34,18 +34,23 @@ pub(crate) struct Stage {
 }
 
 struct Registry {
-    serving: Serving,
+    served: Served,
     network: Option<Network>,
     /// The file of its own certificate authority, where it speaks TLS.
     authority: PathBuf,
-    /// Asks it for its counters.
-    transport: Transport,
+}
+
+enum Served {
+    /// By ours, whose counters the transport asks for.
+    Ours(Serving, Box<Transport>),
+    /// By that of others, which nobody can ask.
+    Theirs(peers::Server),
 }
 
 /// What the registries saw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Traffic {
-    pub(crate) requests: u32,
+    pub(crate) requests: Option<u32>,
     pub(crate) connections: Option<u32>,
 }
 
@@ -114,9 +119,11 @@ impl Stage {
 
     /// All requests and connections until now, without those that this asks for itself.
     pub(crate) fn traffic(&self) -> Result<Traffic> {
-        let mut traffic = Traffic { requests: 0, connections: None };
+        let mut traffic = Traffic { requests: None, connections: None };
         for registry in &self.registries {
-            traffic.requests += registry.requests(&self.runtime)?;
+            if let Some(requests) = registry.requests(&self.runtime)? {
+                *traffic.requests.get_or_insert(0) += requests;
+            }
             if let Some(network) = &registry.network {
                 *traffic.connections.get_or_insert(0) += network.connections();
             }
@@ -170,12 +177,16 @@ impl Stage {
 
 impl Registry {
     fn start(work: &Work, binary: &Path, folder: &Path, number: usize) -> Result<Self> {
+        let authority = folder.join(format!("ca-{number}.pem"));
+        if let Server::Of(kind) = work.server {
+            let served = Served::Theirs(peers::Server::start(kind)?);
+            return Ok(Self { served, network: None, authority });
+        }
         let mut serve = Command::new(binary);
         serve.args(["--quiet", "serve", "--address", "127.0.0.1:0", "--metrics"]);
         if work.way.is_none() {
             serve.arg("--disk").arg(folder.join(format!("store-{number}")));
         }
-        let authority = folder.join(format!("ca-{number}.pem"));
         if work.tls {
             serve.arg("--tls-self-signed").arg(&authority);
         }
@@ -188,28 +199,30 @@ impl Registry {
         let address: SocketAddr = serving.host()?.parse()?;
         let network = work.way.map(|way| Network::to(address, way)).transpose()?;
         let transport = transport(&serving, work.tls.then_some(&authority))?;
-        Ok(Self { serving, network, authority, transport })
+        Ok(Self { served: Served::Ours(serving, Box::new(transport)), network, authority })
     }
 
     /// Where programs reach it.
     fn host(&self) -> Result<String> {
-        match &self.network {
-            Some(network) => Ok(network.host()),
-            None => Ok(self.serving.host()?.to_owned()),
+        match (&self.network, &self.served) {
+            (Some(network), _) => Ok(network.host()),
+            (None, Served::Ours(serving, _)) => Ok(serving.host()?.to_owned()),
+            (None, Served::Theirs(server)) => Ok(server.host()),
         }
     }
 
     /// What others asked of it. Read at the far end of the way, so that the question costs nothing that is measured.
-    fn requests(&self, runtime: &Runtime) -> Result<u32> {
-        let request = Request::new(Method::GET, &self.serving.host()?.parse()?, "/metrics");
-        let text = runtime
-            .block_on(async { self.transport.send(request).await?.bytes(PAGE_CAP).await })?;
+    fn requests(&self, runtime: &Runtime) -> Result<Option<u32>> {
+        let Served::Ours(serving, transport) = &self.served else { return Ok(None) };
+        let request = Request::new(Method::GET, &serving.host()?.parse()?, "/metrics");
+        let text =
+            runtime.block_on(async { transport.send(request).await?.bytes(PAGE_CAP).await })?;
         let text = std::str::from_utf8(&text)?;
         let counts = text.lines().filter(|line| line.starts_with("registry_requests_total{"));
         let all: u32 = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok()).sum();
         // Our own are among them, but for the last: a request is counted when it has been answered.
-        let own = u32::try_from(self.transport.counters().requests)?;
-        Ok(all + 1 - own)
+        let own = u32::try_from(transport.counters().requests)?;
+        Ok(Some(all + 1 - own))
     }
 }
 

@@ -35,6 +35,12 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     Ok(())
 }
 
+/// Whether one of the matrices of cuts is asked for.
+pub(super) fn has_matrix(arguments: &Arguments) -> bool {
+    let matrices = [(cut::NAME, cut::IDS), (upload_cut::NAME, upload_cut::IDS)];
+    matrices.iter().any(|(name, ids)| arguments.is_selected(name, ids))
+}
+
 async fn play(
     arguments: &Arguments,
     report: &mut Report,

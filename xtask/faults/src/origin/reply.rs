@@ -19,7 +19,7 @@ pub struct Answer {
 }
 
 /// How a reply, and perhaps the connection, ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum End {
     /// The connection stays open for the next request.
     KeepAlive,

@@ -11,8 +11,8 @@ use registry_transport::{RetryPolicy, Transport};
 
 use super::super::{Arguments, Report, Row, report::Verdict};
 
-const NAME: &str = "download-cut-matrix";
-const IDS: &[&str] = &["D01", "D02", "D08", "D10", "D12"];
+pub(super) const NAME: &str = "download-cut-matrix";
+pub(super) const IDS: &[&str] = &["D01", "D02", "D08", "D10", "D12"];
 
 pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
     if !arguments.is_selected(NAME, IDS) {
@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     // It waits for next to nothing: there are many cuts.
     let policy = RetryPolicy::default().divided_by(10_000);
     let client = Client::new(Transport::builder().policy(policy).build()?);
-    let fetch = |wanted| {
+    let fetch = move |wanted| {
         let client = client.clone();
         async move { fetch(&client, &wanted).await.map_err(|error| format!("{error:#}")) }
     };

@@ -11,8 +11,8 @@ use registry_transport::{RetryPolicy, Transport};
 
 use super::super::{Arguments, Report, Row, report::Verdict};
 
-const NAME: &str = "upload-cut-matrix";
-const IDS: &[&str] = &["U01", "U02", "U04", "U05", "U06"];
+pub(super) const NAME: &str = "upload-cut-matrix";
+pub(super) const IDS: &[&str] = &["U01", "U02", "U04", "U05", "U06"];
 
 pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()> {
     if !arguments.is_selected(NAME, IDS) {
@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     // It waits for next to nothing: there are many cuts.
     let policy = RetryPolicy::default().divided_by(10_000);
     let transport = Transport::builder().policy(policy).build()?;
-    let push = |offered| {
+    let push = move |offered| {
         let pushed = push(transport.clone(), offered);
         async move { pushed.await.map_err(|error| format!("{error:#}")) }
     };
