@@ -27,7 +27,7 @@ const REQUIRED: [(&str, &str); 16] = [
 ];
 
 /// What is no matter of a server and a task: the file and the test, which has the identifiers in its name or in what it says of itself.
-const ELSEWHERE: [(&str, &str, &[&str]); 46] = [
+const ELSEWHERE: [(&str, &str, &[&str]); 45] = [
     (
         "registry-transport/tests/sockets/authentication.rs",
         "an_identity_token_is_exchanged_by_post_and_where_that_is_not_offered_by_get",
@@ -145,11 +145,6 @@ const ELSEWHERE: [(&str, &str, &[&str]); 46] = [
         "registry-name/tests/properties.rs",
         "n01_any_text_parses_or_is_refused_with_a_position",
         &["N01"],
-    ),
-    (
-        "registry-remote/tests/push.rs",
-        "p10_l09_writers_of_one_referrers_tag_lose_nothing_and_deletes_leave_it",
-        &["P10", "L09"],
     ),
     (
         "registry-transport/tests/service.rs",
