@@ -225,3 +225,24 @@ fn writes_beyond_a_limit() {
     assert!(!left.iter().any(is_half), "{left:?}");
     assert!(!left.contains(&"file.tar".to_owned()), "{left:?}");
 }
+
+/// A rename does not cross file systems, so nothing may begin where temporary files are; nor may a
+/// name that is added to a path be longer than one that is there anyway.
+#[cfg(unix)]
+#[test]
+fn f13_what_is_in_the_making_is_beside_what_it_will_be() {
+    run_again("export TMPDIR=/nowhere", "writes_without_a_place_for_temporary_files");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+#[ignore = "run by the test above, where there is no place for temporary files"]
+async fn writes_without_a_place_for_temporary_files() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let long = (0..4).fold(directory.path().to_owned(), |path, _| path.join("d".repeat(250)));
+    fs::create_dir_all(&long).unwrap();
+    for sink in sinks(&long) {
+        let (source, _) = small_image(&[b"a layer"]);
+        transfer(source, &by_tag("v1"), sink, Some("a")).await.unwrap();
+    }
+}

@@ -150,6 +150,8 @@ pub(crate) fn sweep(directory: &Path) {
             && let Ok(Found::File(draft)) = read::open_below(directory, &[name])
             && !draft.metadata().is_ok_and(|metadata| partial::is_kept(name, &metadata))
             && draft.try_lock().is_ok()
+            // Whoever was at it may have published it meanwhile, and somebody else begun another.
+            && draft.metadata().is_ok_and(|draft| read::is_still_at(&directory.join(name), &draft))
         {
             // What cannot be removed is somebody else's, and harms nobody.
             let _ = fs::remove_file(directory.join(name));

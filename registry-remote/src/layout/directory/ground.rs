@@ -61,13 +61,14 @@ impl Directory {
 
     /// Waits until nobody else holds the layout; makes it again where that one took it away.
     pub(super) fn hold(&self) -> Result<Hold, Error> {
-        loop {
+        for _ in 0..ATTEMPTS {
             self.prepare()?;
             match self.lock()? {
                 Some(hold) => return Ok(hold),
                 None => self.ground().ready = false,
             }
         }
+        Err(self.broken("somebody takes it away again and again"))
     }
 
     fn make(&self, ground: &mut Ground) -> Result<(), Error> {
