@@ -1,5 +1,6 @@
 //! Images in one file: tar archives, as `docker save` and the OCI image layout shape them.
 
+mod agree;
 mod docker;
 mod entries;
 mod headers;

@@ -125,11 +125,15 @@ async fn a_layer_whose_content_is_not_the_configurations_is_refused_at_its_end()
 async fn a_configuration_with_more_or_fewer_layers_than_there_are_is_refused() {
     let memory = Memory::new();
     let contents = contents();
-    image(&memory, "amd64", &contents, &refs(&contents)[..2]);
-    let source: Arc<dyn Source> = Arc::new(memory);
-    let image = Image::open(&source, &Identifier::Tag(tag("amd64")), None).await.unwrap();
-    let error = image.layers().await.unwrap_err().to_string();
-    assert!(error.contains("it has 3 layers, and 2 by its configuration"), "{error}");
+    let source = Arc::new(memory);
+    for listed in [0, 2] {
+        image(&source, "amd64", &contents, &refs(&contents)[..listed]);
+        let source: Arc<dyn Source> = source.clone();
+        let image = Image::open(&source, &Identifier::Tag(tag("amd64")), None).await.unwrap();
+        let error = image.layers().await.unwrap_err().to_string();
+        let expected = format!("it has 3 layers, and {listed} by its configuration");
+        assert!(error.contains(&expected), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{fs, io::Write as _, path::Path, sync::Arc};
 use local::{by_tag, read_all, read_blob, tar_of, told, transfer};
 use registry_name::{Algorithm, Digest, Identifier};
 use registry_remote::{
-    ArchiveKind, ArchiveSource, ErrorKind, Layout, Manifest, Source as _, verify,
+    ArchiveKind, ArchiveSource, ErrorKind, Layout, Manifest, Source as _, media_type, verify,
 };
 use serde_json::{Value, json};
 
@@ -211,6 +211,91 @@ async fn an_index_json_that_leaves_layers_out_is_not_believed() {
         assert_eq!(found.layers().len(), 1);
         assert_eq!(found.bytes() == image.as_bytes(), whole);
     }
+}
+
+/// An archive as Docker writes it now, of one image with one layer.
+fn current(
+    config: &[u8],
+    config_type: &str,
+    layer_type: &str,
+    layer: &[u8],
+    nested: bool,
+) -> Vec<u8> {
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", sha256(bytes).hex());
+    let described = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": sha256(bytes).to_string(), "size": bytes.len() });
+    let index_of = |kind: &str, bytes: &[u8]| {
+        json!({ "schemaVersion": 2, "manifests": [described(kind, bytes)] }).to_string()
+    };
+    let image = json!({ "schemaVersion": 2, "config": described(config_type, config), "layers": [described(layer_type, layer)] }).to_string();
+    let inner = index_of(media_type::OCI_MANIFEST, image.as_bytes());
+    let index =
+        if nested { index_of(media_type::OCI_INDEX, inner.as_bytes()) } else { inner.clone() };
+    let manifest = manifest(&blob(config), &json!(["app:v1"]), &[&blob(layer)]);
+    tar_of(&[
+        (&blob(layer), layer),
+        (&blob(config), config),
+        (&blob(image.as_bytes()), image.as_bytes()),
+        (&blob(inner.as_bytes()), inner.as_bytes()),
+        ("index.json", index.as_bytes()),
+        ("manifest.json", &manifest),
+        ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#),
+    ])
+}
+
+#[tokio::test]
+async fn layers_other_than_those_of_the_configuration_are_refused_beside_an_index_json_too() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, two) = (layer("one"), layer("two"));
+    let sha512 = verify::digest(Algorithm::Sha512, &one);
+    let sha512 = json!({ "rootfs": { "diff_ids": [sha512.to_string()] } }).to_string();
+    let (right, wrong) = (config(&[&one]), config(&[&two]));
+    let (packed, zstd) = (gzip(&one), zstd::encode_all(&*one, 1).unwrap());
+    for (kind, stored) in [
+        (media_type::OCI_LAYER, &one),
+        (media_type::OCI_LAYER_GZIP, &packed),
+        (media_type::OCI_LAYER_ZSTD, &zstd),
+    ] {
+        for nested in [false, true] {
+            for right in [&right, sha512.as_bytes()] {
+                let bytes = current(right, media_type::OCI_CONFIG, kind, stored, nested);
+                open(scratch.path(), &bytes).await.unwrap();
+            }
+            let bytes = current(&wrong, media_type::OCI_CONFIG, kind, stored, nested);
+            let error = open(scratch.path(), &bytes).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Integrity, "{kind} {nested} {error:?}");
+        }
+    }
+    for ids in [vec![], vec![&*one, &*two]] {
+        let config = config(&ids);
+        let bytes = current(&config, media_type::OCI_CONFIG, media_type::OCI_LAYER, &one, false);
+        let error = open(scratch.path(), &bytes).await.unwrap_err();
+        let expected = format!("1 layers, and {}", ids.len());
+        assert!(told(&error).contains(&expected), "{}", told(&error));
+    }
+    // What an artifact has is no image's.
+    let bytes = current(b"{}", "application/x.artifact", "application/x.layer", &one, false);
+    open(scratch.path(), &bytes).await.unwrap();
+}
+
+#[tokio::test]
+async fn more_images_or_layers_than_anybody_saves_are_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = config(&[]);
+    let images = |count: usize, layers: usize| {
+        let image = json!({ "Config": "c", "Layers": vec!["l"; layers] });
+        json!(vec![image; count]).to_string()
+    };
+    for (manifest, what) in
+        [(images(10_001, 0), "the number of images"), (images(2, 50_001), "the number of layers")]
+    {
+        let files = [("c", &*config), ("manifest.json", manifest.as_bytes())];
+        let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
+        assert!(matches!(error, registry_remote::Error::Limit { .. }), "{error:?}");
+        assert!(told(&error).starts_with(what), "{}", told(&error));
+    }
+    let manifest = images(10_000, 0);
+    let files = [("c", &*config), ("manifest.json", manifest.as_bytes())];
+    open(scratch.path(), &tar_of(&files)).await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use registry_faults::{
-    content::{Blob, Image, LAYER_GZIP, noise, sha256},
+    content::{Blob, CONFIG, Image, LAYER_GZIP, noise, sha256},
     origin::{End, Reply, Rule, Script, Seen, Stage, on},
     registry::Registry,
 };
@@ -27,7 +27,9 @@ const PACE: (usize, Duration) = (64 << 10, Duration::from_millis(4));
 fn image() -> Image {
     static IMAGE: LazyLock<Image> = LazyLock::new(|| {
         let layer = Blob::new(LAYER_GZIP, noise(1, SIZE));
-        Image::of(Image::small().config, vec![layer])
+        // Noise is not compressed, whatever its type.
+        let config = format!(r#"{{"rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#, layer.digest);
+        Image::of(Blob::new(CONFIG, config), vec![layer])
     });
     IMAGE.clone()
 }

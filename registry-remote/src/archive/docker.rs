@@ -1,4 +1,4 @@
-//! A manifest for an image that was saved without one.
+//! What a `manifest.json` lists, and a manifest for an image that was saved without one.
 
 use std::{
     collections::HashMap,
@@ -6,6 +6,7 @@ use std::{
     io::{self, Read},
     ops::Range,
     path::Path,
+    rc::Rc,
 };
 
 use bytes::Bytes;
@@ -27,6 +28,11 @@ use crate::{
     verify::Hasher,
 };
 
+/// Images of one archive, at most.
+const MAX_IMAGES: usize = 10_000;
+/// Layers that these name, all together, at most.
+const MAX_LAYERS: usize = 100_000;
+
 /// What a `manifest.json` says of one image.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -47,7 +53,7 @@ pub(super) struct Synthesis {
 }
 
 #[derive(Deserialize)]
-struct Config {
+struct Document {
     #[serde(default)]
     rootfs: RootFs,
 }
@@ -58,41 +64,67 @@ struct RootFs {
     diff_ids: Option<Vec<Digest>>,
 }
 
+/// A configuration that was read once.
+#[derive(Debug)]
+struct Config {
+    descriptor: Descriptor,
+    /// The digests of the layers' tar files.
+    diff_ids: Vec<Digest>,
+}
+
 /// A layer that was read once.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Layer {
     descriptor: Descriptor,
     /// The digest of its tar file.
     diff_id: Digest,
 }
 
-/// The archive and where it came from.
-#[derive(Clone, Copy, Debug)]
+/// The archive, where it came from, and what was read of it already: images may share as much as
+/// they like, it is read once.
+#[derive(Debug)]
 pub(super) struct Archive<'a> {
-    pub(super) file: &'a File,
+    file: &'a File,
     pub(super) path: &'a Path,
     pub(super) entries: &'a Entries,
+    /// By where they are.
+    configs: HashMap<u64, Rc<Config>>,
+    /// By where they are, and the algorithm of the diff id.
+    layers: HashMap<(u64, Algorithm), Layer>,
 }
 
-impl Archive<'_> {
+impl<'a> Archive<'a> {
+    pub(super) fn new(file: &'a File, path: &'a Path, entries: &'a Entries) -> Self {
+        Self { file, path, entries, configs: HashMap::new(), layers: HashMap::new() }
+    }
+
     /// The images of `manifest.json`.
-    pub(super) fn saved(self) -> Result<Option<Vec<Saved>>, Error> {
+    pub(super) fn saved(&self) -> Result<Option<Vec<Saved>>, Error> {
         let Some(range) = self.entries.find(MANIFEST) else {
             return Ok(None);
         };
         let bytes = self.document(range, MANIFEST)?;
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        let saved: Vec<Saved> = serde_json::from_slice(&bytes).map_err(|error| {
             broken(self.path, format!("its manifest.json does not read as one ({error})"))
-        })
+        })?;
+        let layers = saved.iter().filter_map(|image| image.layers.as_ref()).map(Vec::len).sum();
+        for (what, count, most) in
+            [("images", saved.len(), MAX_IMAGES), ("layers", layers, MAX_LAYERS)]
+        {
+            if count > most {
+                let what = format!("the number of {what} in {}", self.path.display());
+                return Err(Error::Limit { what, limit: most.to_string() });
+            }
+        }
+        Ok(Some(saved))
     }
 
     /// Manifests that depend on nothing but what is in the archive: the configuration and the
     /// layers as they are stored. Every layer is read once, and compared with the configuration.
-    pub(super) fn synthesize(self, saved: &[Saved]) -> Result<Synthesis, Error> {
+    pub(super) fn synthesize(&mut self, saved: &[Saved]) -> Result<Synthesis, Error> {
         let mut made = Synthesis::default();
-        let mut layers = HashMap::new();
         for image in saved {
-            let entry = self.image(image, &mut made, &mut layers)?;
+            let entry = self.image(image, &mut made)?;
             let names = image.repo_tags.as_deref().unwrap_or_default();
             let names = names.iter().map(|name| named(&entry, name));
             made.entries.extend(names);
@@ -103,45 +135,50 @@ impl Archive<'_> {
         Ok(made)
     }
 
-    pub(super) fn document(self, range: Range<u64>, name: &str) -> Result<Bytes, Error> {
+    /// Refuses an image with other layers than those that its configuration lists. Layers that are
+    /// not in the archive are not judged.
+    pub(super) fn check_layers(
+        &mut self,
+        image: &Saved,
+        layers: &[Descriptor],
+    ) -> Result<(), Error> {
+        let (_, config) = self.config(&image.config)?;
+        self.check_count(&config, layers.len())?;
+        for (layer, diff_id) in layers.iter().zip(&config.diff_ids) {
+            // What is not compressed is verified by its digest, whenever it is read.
+            if layer.digest == *diff_id {
+                continue;
+            }
+            let name = blob_name(&layer.digest);
+            if let Some(range) = self.entries.find(&name) {
+                self.layer(&name, range, diff_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn document(&self, range: Range<u64>, name: &str) -> Result<Bytes, Error> {
         let what = || format!("the size of {name} in {}", self.path.display());
         read::document(self.file, range, what, self.path)
     }
 
-    fn image(
-        self,
-        image: &Saved,
-        made: &mut Synthesis,
-        known: &mut HashMap<u64, Layer>,
-    ) -> Result<Descriptor, Error> {
-        let (config, diff_ids) = self.config(&image.config, made)?;
+    fn image(&mut self, image: &Saved, made: &mut Synthesis) -> Result<Descriptor, Error> {
+        let (range, config) = self.config(&image.config)?;
+        made.blobs.insert(config.descriptor.digest.clone(), range);
         let names = image.layers.as_deref().unwrap_or_default();
-        if names.len() != diff_ids.len() {
-            let (layers, ids) = (names.len(), diff_ids.len());
-            let reason = format!("an image has {layers} layers, and {ids} by its configuration");
-            return Err(broken(self.path, reason));
-        }
+        self.check_count(&config, names.len())?;
         let mut layers = Vec::new();
-        for (name, diff_id) in names.iter().zip(diff_ids) {
+        for (name, diff_id) in names.iter().zip(&config.diff_ids) {
             let range = self.find(name)?;
-            let layer = match known.get(&range.start) {
-                Some(layer) => layer.clone(),
-                None => self.layer(range.clone())?,
-            };
-            if layer.diff_id != diff_id {
-                let what = format!("layer {} of {}", name.escape_debug(), self.path.display());
-                let mismatch = Mismatch::Digest { expected: diff_id, actual: layer.diff_id };
-                return Err(Error::Integrity { what, mismatch });
-            }
-            made.blobs.insert(layer.descriptor.digest.clone(), range.clone());
-            layers.push(layer.descriptor.clone());
-            known.insert(range.start, layer);
+            let layer = self.layer(name, range.clone(), diff_id)?;
+            made.blobs.insert(layer.digest.clone(), range);
+            layers.push(layer);
         }
         // Keys are in alphabetical order: the same content gives the same digest everywhere.
         let text = json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_MANIFEST,
-            "config": config,
+            "config": config.descriptor,
             "layers": layers,
         });
         let what = format!("the manifest made for {}", self.path.display());
@@ -151,43 +188,88 @@ impl Archive<'_> {
         Ok(entry)
     }
 
-    /// The configuration, and the digests of the layers' tar files that it lists.
-    fn config(self, name: &str, made: &mut Synthesis) -> Result<(Descriptor, Vec<Digest>), Error> {
-        let range = self.find(name)?;
-        let bytes = self.document(range.clone(), &name.escape_debug().to_string())?;
-        let digest = crate::verify::digest(Algorithm::Sha256, &bytes);
-        if let Some(expected) = digest_in(name)
-            && expected != digest
-        {
-            let what = format!("configuration {expected} of {}", self.path.display());
-            let mismatch = Mismatch::Digest { expected, actual: digest };
-            return Err(Error::Integrity { what, mismatch });
+    fn check_count(&self, config: &Config, layers: usize) -> Result<(), Error> {
+        let ids = config.diff_ids.len();
+        if layers == ids {
+            return Ok(());
         }
-        let config: Config = serde_json::from_slice(&bytes).map_err(|error| {
+        let reason = format!("an image has {layers} layers, and {ids} by its configuration");
+        Err(broken(self.path, reason))
+    }
+
+    /// A configuration, and where it is.
+    fn config(&mut self, name: &str) -> Result<(Range<u64>, Rc<Config>), Error> {
+        let range = self.find(name)?;
+        let config = if let Some(config) = self.configs.get(&range.start) {
+            Rc::clone(config)
+        } else {
+            let config = Rc::new(self.read_config(name, range.clone())?);
+            self.configs.insert(range.start, Rc::clone(&config));
+            config
+        };
+        let actual = &config.descriptor.digest;
+        match digest_in(name) {
+            Some(expected) if expected != *actual => {
+                let what = format!("configuration {expected} of {}", self.path.display());
+                let mismatch = Mismatch::Digest { expected, actual: actual.clone() };
+                Err(Error::Integrity { what, mismatch })
+            }
+            _ => Ok((range, config)),
+        }
+    }
+
+    fn read_config(&self, name: &str, range: Range<u64>) -> Result<Config, Error> {
+        let bytes = self.document(range, &name.escape_debug().to_string())?;
+        let digest = crate::verify::digest(Algorithm::Sha256, &bytes);
+        let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
             broken(self.path, format!("a configuration does not read as one ({error})"))
         })?;
-        let size = bytes.len() as u64;
-        made.blobs.insert(digest.clone(), range);
-        let descriptor = Descriptor::new(media_type::OCI_CONFIG, digest, size);
-        Ok((descriptor, config.rootfs.diff_ids.unwrap_or_default()))
+        let descriptor = Descriptor::new(media_type::OCI_CONFIG, digest, bytes.len() as u64);
+        Ok(Config { descriptor, diff_ids: document.rootfs.diff_ids.unwrap_or_default() })
+    }
+
+    /// The layer at `range`, if its tar file has that digest.
+    fn layer(
+        &mut self,
+        name: &str,
+        range: Range<u64>,
+        diff_id: &Digest,
+    ) -> Result<Descriptor, Error> {
+        let key = (range.start, diff_id.algorithm());
+        let layer = if let Some(layer) = self.layers.get(&key) {
+            layer
+        } else {
+            let layer = self.read_layer(range, diff_id.algorithm())?;
+            self.layers.entry(key).or_insert(layer)
+        };
+        if layer.diff_id == *diff_id {
+            return Ok(layer.descriptor.clone());
+        }
+        let what = format!("layer {} of {}", name.escape_debug(), self.path.display());
+        let (expected, actual) = (diff_id.clone(), layer.diff_id.clone());
+        Err(Error::Integrity { what, mismatch: Mismatch::Digest { expected, actual } })
     }
 
     /// Hashes a layer as it is stored, and what is in it where it is compressed.
-    fn layer(self, range: Range<u64>) -> Result<Layer, Error> {
+    fn read_layer(&self, range: Range<u64>, algorithm: Algorithm) -> Result<Layer, Error> {
         let mut magic = [0; 4];
         let failed = || Error::local("read", self.path);
         let read = Span::new(self.file, range.clone()).read(&mut magic).map_err(failed())?;
-        let mut stored = Hashing::new(Span::new(self.file, range.clone()));
+        let mut stored = Hashing::new(Span::new(self.file, range.clone()), Algorithm::Sha256);
         let (media_type, diff_id) = match &magic[..read] {
             [0x1f, 0x8b, ..] => {
                 let inner = flate2::read::MultiGzDecoder::new(&mut stored);
-                (media_type::OCI_LAYER_GZIP, Some(self.unpacked(inner)?))
+                (media_type::OCI_LAYER_GZIP, Some(self.unpacked(inner, algorithm)?))
             }
             [0x28, 0xb5, 0x2f, 0xfd] => {
                 let inner = zstd::Decoder::new(&mut stored).map_err(failed())?;
-                (media_type::OCI_LAYER_ZSTD, Some(self.unpacked(inner)?))
+                (media_type::OCI_LAYER_ZSTD, Some(self.unpacked(inner, algorithm)?))
             }
-            _ => (media_type::OCI_LAYER, None),
+            _ if algorithm == Algorithm::Sha256 => (media_type::OCI_LAYER, None),
+            _ => {
+                let inner = Span::new(self.file, range.clone());
+                (media_type::OCI_LAYER, Some(self.unpacked(inner, algorithm)?))
+            }
         };
         // What a decoder left unread belongs to the layer too.
         io::copy(&mut stored, &mut io::sink()).map_err(failed())?;
@@ -197,15 +279,15 @@ impl Archive<'_> {
         Ok(Layer { descriptor, diff_id })
     }
 
-    fn unpacked(self, inner: impl Read) -> Result<Digest, Error> {
-        let mut inner = Hashing::new(inner);
+    fn unpacked(&self, inner: impl Read, algorithm: Algorithm) -> Result<Digest, Error> {
+        let mut inner = Hashing::new(inner, algorithm);
         io::copy(&mut inner, &mut io::sink()).map_err(|error| {
             broken(self.path, format!("a layer cannot be decompressed ({error})"))
         })?;
         Ok(inner.hasher.finish())
     }
 
-    fn find(self, name: &str) -> Result<Range<u64>, Error> {
+    fn find(&self, name: &str) -> Result<Range<u64>, Error> {
         let found = normal(name).and_then(|name| self.entries.find(&name));
         found.ok_or_else(|| {
             let name = name.escape_debug();
@@ -221,8 +303,8 @@ struct Hashing<R> {
 }
 
 impl<R: Read> Hashing<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::new(Algorithm::Sha256) }
+    fn new(inner: R, algorithm: Algorithm) -> Self {
+        Self { inner, hasher: Hasher::new(algorithm) }
     }
 }
 
@@ -243,6 +325,11 @@ fn named(image: &Descriptor, name: &str) -> Descriptor {
     let whole = parsed.map_or_else(|| name.to_owned(), |name| name.to_string());
     entry.annotations.insert(IMAGE_NAME.to_owned(), whole);
     entry
+}
+
+/// Where the layout in an archive has a blob.
+pub(super) fn blob_name(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 /// The digest that a configuration is named by: `blobs/sha256/HEX`, `sha256:HEX` or `HEX.json`.

@@ -13,7 +13,8 @@ use registry_name::{Digest, Identifier, Reference, Tag};
 
 use super::{
     ArchiveKind, INDEX,
-    docker::{Archive, Saved, Synthesis, digest_in},
+    agree::agree,
+    docker::{Archive, Synthesis, blob_name},
     entries::{Entries, broken},
 };
 use crate::{
@@ -25,7 +26,8 @@ use crate::{
 ///
 /// The archive is never unpacked: its headers are read once, and content is read where it is. An
 /// archive with an `index.json` is read as the OCI layout that it is. For one without, manifests
-/// are made that depend on its content alone: configuration and layers as they are stored.
+/// are made that depend on its content alone: configuration and layers as they are stored. Layers of
+/// images in a `manifest.json` are what the configuration lists, once the archive is open.
 #[derive(Debug)]
 pub struct ArchiveSource {
     path: PathBuf,
@@ -41,12 +43,13 @@ pub struct ArchiveSource {
 
 impl ArchiveSource {
     /// Opens an archive, and reads what is in it. Where manifests have to be made, this reads it
-    /// whole.
+    /// whole; of a docker archive that has some, it reads the layers that are compressed.
     ///
     /// # Errors
     ///
     /// [`Error::Local`] where the file cannot be read, [`Error::Store`] where it is no archive of
-    /// images, or a broken one; [`Error::Integrity`] for layers other than those that an image's
+    /// images, or a broken one; [`Error::Limit`] where a `manifest.json` lists more than 10 000 images
+    /// or 100 000 layers; [`Error::Integrity`] for layers other than those that an image's
     /// configuration lists.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
@@ -105,7 +108,7 @@ impl ArchiveSource {
         let Some(kind) = ArchiveKind::detect(entries.names()) else {
             return Err(broken(&path, "it has neither an index.json nor a manifest.json"));
         };
-        let archive = Archive { file: &file, path: &path, entries: &entries };
+        let mut archive = Archive::new(&file, &path, &entries);
         let saved = archive.saved()?;
         let index = entries.find(INDEX).map(|range| archive.document(range, INDEX)).transpose()?;
         let listing = match index {
@@ -113,7 +116,7 @@ impl ArchiveSource {
             None => None,
         };
         let (listing, made) = match (listing, &saved) {
-            (Some(listing), Some(saved)) if !agree(archive, &listing, saved)? => {
+            (Some(listing), Some(saved)) if !agree(&mut archive, &listing, saved)? => {
                 made(archive.synthesize(saved)?)
             }
             (Some(listing), _) => (listing, Synthesis::default()),
@@ -199,26 +202,6 @@ fn made(mut made: Synthesis) -> (Listing, Synthesis) {
     (Listing::new(std::mem::take(&mut made.entries)), made)
 }
 
-/// Whether `index.json` and `manifest.json` describe the same images. Where they do not, what can
-/// be loaded is what `manifest.json` lists.
-fn agree(archive: Archive<'_>, listing: &Listing, saved: &[Saved]) -> Result<bool, Error> {
-    for entry in listing.entries().iter().filter(|entry| entry.is_manifest()) {
-        let Some(range) = archive.entries.find(&blob_name(&entry.digest)) else {
-            continue;
-        };
-        let bytes = archive.document(range, entry.digest.as_str())?;
-        let what = format!("manifest {} of {}", entry.digest, archive.path.display());
-        let manifest = Manifest::verified(bytes, Some(&entry.media_type), &entry.digest, &what)?;
-        let config = manifest.config().map(|config| &config.digest);
-        let same = saved.iter().find(|image| digest_in(&image.config).as_ref() == config);
-        let layers = same.filter(|_| config.is_some()).and_then(|image| image.layers.as_ref());
-        if layers.is_some_and(|layers| layers.len() != manifest.layers().len()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 fn check_size(expected: &Descriptor, range: &Range<u64>, what: &str) -> Result<(), Error> {
     let actual = range.end - range.start;
     if actual == expected.size {
@@ -228,6 +211,5 @@ fn check_size(expected: &Descriptor, range: &Range<u64>, what: &str) -> Result<(
     Err(Error::Integrity { what: what.to_owned(), mismatch })
 }
 
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
-}
+#[cfg(test)]
+mod tests;

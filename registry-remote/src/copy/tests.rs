@@ -21,9 +21,11 @@ fn v1() -> Tag {
 }
 
 fn image(memory: &Memory, seed: u64) -> Manifest {
-    let config = memory.add_blob(media_type::OCI_CONFIG, format!("{{\"seed\":{seed}}}"));
     let layers =
         [SMALL, LARGE].map(|size| memory.add_blob(media_type::OCI_LAYER, noise(seed, size)));
+    let ids = layers.each_ref().map(|layer| layer.digest.to_string());
+    let config = serde_json::json!({ "rootfs": { "type": "layers", "diff_ids": ids } });
+    let config = memory.add_blob(media_type::OCI_CONFIG, config.to_string());
     let text = serde_json::json!({ "schemaVersion": 2, "config": config, "layers": layers });
     let manifest = Manifest::new(text.to_string(), None, "a test").unwrap();
     memory.add_manifest(manifest.clone(), Some(v1()));

@@ -138,13 +138,13 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// As [`config`](Self::config); [`Error::Manifest`] where the configuration is none, or lists
-    /// more or fewer of them than there are layers.
+    /// As [`config`](Self::config); [`Error::Manifest`] where the configuration does not read as
+    /// one, or lists more or fewer of them than there are layers, or none.
     pub async fn diff_ids(&self) -> Result<Vec<Digest>, Error> {
         let Some(config) = self.parsed().await? else { return Ok(Vec::new()) };
         let ids = config.diff_ids();
         let layers = self.manifest.layers().len();
-        if !ids.is_empty() && ids.len() != layers {
+        if ids.len() != layers {
             let reason = format!("it has {layers} layers, and {} by its configuration", ids.len());
             return Err(self.refuse(reason));
         }

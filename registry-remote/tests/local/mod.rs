@@ -68,9 +68,11 @@ pub(crate) async fn real_image(parent: &Path) -> (Arc<Layout>, Digest) {
 /// An image of some blobs in memory, tagged `v1`.
 pub(crate) fn small_image(layers: &[&'static [u8]]) -> (Arc<Memory>, Manifest) {
     let memory = Memory::new();
-    let config = memory.add_blob(media_type::OCI_CONFIG, "{}");
     let layers: Vec<_> =
         layers.iter().map(|layer| memory.add_blob(media_type::OCI_LAYER, *layer)).collect();
+    let ids: Vec<_> = layers.iter().map(|layer| layer.digest.to_string()).collect();
+    let config = json!({ "rootfs": { "type": "layers", "diff_ids": ids } });
+    let config = memory.add_blob(media_type::OCI_CONFIG, config.to_string());
     let manifest = json!({ "schemaVersion": 2, "config": config, "layers": layers });
     let manifest = Manifest::new(manifest.to_string(), None, "a small image").unwrap();
     memory.add_manifest(manifest.clone(), Some(tag("v1")));

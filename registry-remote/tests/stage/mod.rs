@@ -63,11 +63,15 @@ pub(crate) fn image(memory: &Memory, layers: &[Vec<u8>], tag: Option<&str>) -> M
 
 /// The same, with more fields.
 pub(crate) fn image_with(memory: &Memory, layers: &[Vec<u8>], fields: &str) -> Manifest {
-    let config = memory.add_blob(media_type::OCI_CONFIG, format!("{{\"n\":{}}}", layers.len()));
     let layers: Vec<_> = layers
         .iter()
-        .map(|layer| json(&memory.add_blob(media_type::OCI_LAYER_GZIP, layer.clone())))
+        .map(|layer| memory.add_blob(media_type::OCI_LAYER_GZIP, layer.clone()))
         .collect();
+    // Noise is not compressed, whatever its type.
+    let ids: Vec<_> = layers.iter().map(|layer| format!("\"{}\"", layer.digest)).collect();
+    let config = format!(r#"{{"rootfs":{{"type":"layers","diff_ids":[{}]}}}}"#, ids.join(","));
+    let config = memory.add_blob(media_type::OCI_CONFIG, config);
+    let layers: Vec<_> = layers.iter().map(json).collect();
     let text = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}",{fields}"config":{},"layers":[{}]}}"#,
         media_type::OCI_MANIFEST,
