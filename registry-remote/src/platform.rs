@@ -89,7 +89,11 @@ impl Platform {
         let same = |wanted: &str, offered: &str| wanted == ANY || wanted == offered;
         let variant = match self.variant.as_deref() {
             None | Some(ANY) => true,
-            Some(_) => self.significant_variant() == offered.significant_variant(),
+            // The wish's own architecture may be anything.
+            wanted => {
+                let significant = |variant| significant_variant(&offered.architecture, variant);
+                significant(wanted) == significant(offered.variant.as_deref())
+            }
         };
         let version = self
             .os_version
@@ -128,17 +132,6 @@ impl Platform {
         }
         let without_features = Self { os_features: Vec::new(), ..wanted.clone() };
         !without_features.matches(&filled)
-    }
-
-    /// The variant, unless it is the one that the architecture has anyhow
-    /// ([image-spec, platform variants](https://github.com/opencontainers/image-spec/blob/main/image-index.md#platform-variants)).
-    fn significant_variant(&self) -> Option<&str> {
-        let variant = self.variant.as_deref().filter(|variant| !variant.is_empty())?;
-        let number = variant.strip_prefix('v').unwrap_or(variant);
-        match (self.architecture.as_str(), number) {
-            ("arm64", "8") | ("amd64", "1") => None,
-            _ => Some(number),
-        }
     }
 
     /// Whether this is the placeholder that marks an entry which no machine runs, such as an
@@ -205,6 +198,17 @@ impl FromStr for Platform {
         }
         let os = if os == "macos" { "darwin" } else { os };
         Ok(Self { variant, os_version, os_features, ..Self::new(os, architecture) })
+    }
+}
+
+/// The variant, unless it is the one that the architecture has anyhow
+/// ([image-spec, platform variants](https://github.com/opencontainers/image-spec/blob/main/image-index.md#platform-variants)).
+fn significant_variant<'a>(architecture: &str, variant: Option<&'a str>) -> Option<&'a str> {
+    let variant = variant.filter(|variant| !variant.is_empty())?;
+    let number = variant.strip_prefix('v').unwrap_or(variant);
+    match (architecture, number) {
+        ("arm64", "8") | ("amd64", "1") => None,
+        _ => Some(number),
     }
 }
 

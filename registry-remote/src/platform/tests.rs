@@ -57,6 +57,11 @@ fn a_request_matches_what_is_at_least_as_precise() {
         ("linux/*", "windows/amd64", false),
         ("*/*", "unknown/unknown", false),
         ("linux/arm/*", "linux/arm/v6", true),
+        ("linux/*/v8", "linux/arm64/v8", true),
+        ("linux/*/v8", "linux/arm64", true),
+        ("linux/*/v8", "linux/arm/v7", false),
+        ("linux/*/v7", "linux/arm/v7", true),
+        ("*/*/v1", "linux/amd64", true),
         ("windows/amd64:*", "windows/amd64:10.0.1", true),
     ];
     for (wanted, offered, expected) in rows {
