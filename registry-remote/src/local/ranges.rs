@@ -292,6 +292,20 @@ impl Window {
 fn broken(task: JoinError) -> Result<End, Error> {
     match task.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(Error::Unsupported { what: "the download was cancelled".to_owned() }),
+        Err(_) => Err(Error::Cancelled { what: "the download".to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_was_cancelled_says_so() {
+        let mut workers = JoinSet::new();
+        workers.spawn(std::future::pending::<()>());
+        workers.abort_all();
+        let joined = workers.join_next().await.unwrap().unwrap_err();
+        assert_eq!(broken(joined).map(drop).unwrap_err().kind(), ErrorKind::Cancelled);
     }
 }
