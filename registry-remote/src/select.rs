@@ -94,7 +94,8 @@ pub(crate) async fn image_within(
 }
 
 /// The index with only the entries for some platforms, in its order and all of them; each platform
-/// must be offered. Matching entries of an index within it stand in that one's place.
+/// must be offered. Matching entries of an index within it stand in that one's place. Images whose
+/// entries name no platform are asked for it.
 pub(crate) async fn entries(
     source: &dyn Source,
     index: Manifest,
@@ -111,9 +112,17 @@ pub(crate) async fn entries(
     let mut seen = HashSet::from([index.digest().clone()]);
     // What is still to be looked at, the next on top.
     let mut waiting = listed(&index, 1)?;
+    let mut unnamed = 0;
     while let Some((level, raw, entry)) = waiting.pop() {
         let is_index = media_type::is_index(&entry.media_type);
-        match entry.platform {
+        let platform = if is_unnamed(&entry) {
+            check_unnamed(unnamed, allowance)?;
+            unnamed += 1;
+            platform_of(source, &read(source, &entry, allowance).await?).await?
+        } else {
+            entry.platform.clone()
+        };
+        match platform {
             Some(platform) if is_wanted(&platform) => {
                 kept.push(raw);
                 found.extend([platform]);
@@ -230,8 +239,11 @@ async fn read(
 
 /// The manifest that an entry of an index describes, verified against the entry.
 pub(crate) async fn child(source: &dyn Source, entry: &Descriptor) -> Result<Manifest, Error> {
-    let manifest = source.manifest(&Identifier::Digest(entry.digest.clone())).await?;
     let what = || format!("manifest {} of {}", entry.digest, source.location());
+    let manifest = match entry.embedded() {
+        Some(bytes) => Manifest::verified(bytes, Some(&entry.media_type), &entry.digest, &what())?,
+        None => source.manifest(&Identifier::Digest(entry.digest.clone())).await?,
+    };
     if manifest.descriptor().size != entry.size {
         let mismatch = Mismatch::Size { expected: entry.size, actual: manifest.descriptor().size };
         return Err(Error::Integrity { what: what(), mismatch });

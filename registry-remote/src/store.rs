@@ -8,7 +8,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use registry_name::{Digest, Identifier, Repository, Tag};
 
 use crate::{CopyListener, Descriptor, Error, Manifest, Mismatch, Parts, Plan, Verified, verify};
@@ -29,7 +29,8 @@ pub trait Source: fmt::Debug + Send + Sync {
     async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error>;
 
     /// The bytes of a blob from `offset` on, **not verified**: read through
-    /// [`verified_blob`] unless something else judges the whole.
+    /// [`verified_blob`] unless something else judges the whole. What the descriptor
+    /// [embeds](Descriptor::embedded) is not asked for.
     ///
     /// A source that can lose its connection resumes by itself; an error that comes out of the
     /// stream is final.
@@ -172,15 +173,29 @@ pub enum Stored {
     Mounted,
 }
 
-/// A blob's bytes from the start, verified at the end; see [`Verified`].
+/// A blob's bytes from the start, verified at the end; see [`Verified`]. A source is not asked for what
+/// the descriptor [embeds](Descriptor::embedded).
 pub async fn verified_blob(
     source: &dyn Source,
     descriptor: &Descriptor,
 ) -> Result<Verified, Error> {
     let what = format!("blob {} of {}", descriptor.digest, source.location());
-    let bytes = source.open_blob(descriptor, 0).await?;
+    let bytes = open_blob(source, descriptor, 0).await?;
     let complaint = source.complaint(&descriptor.digest);
     Ok(Verified::new(bytes, descriptor, what).with_complaint(complaint))
+}
+
+/// The bytes of a blob from `offset` on: those that its descriptor holds itself, else the source's.
+pub(crate) async fn open_blob(
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    offset: u64,
+) -> Result<ByteStream, Error> {
+    let Some(bytes) = descriptor.embedded() else {
+        return source.open_blob(descriptor, offset).await;
+    };
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    Ok(Box::pin(stream::iter([Ok(bytes.slice(offset..))])))
 }
 
 /// The manifest that a tag or a digest names. A digest proves it, so that no source has to be

@@ -11,7 +11,8 @@ use local::{
 };
 use registry_name::Identifier;
 use registry_remote::{
-    CopyOptions, Error, ErrorKind, Layout, Memory, Sink as _, Source, Stored, copy,
+    ArchiveSource, CopyOptions, Descriptor, Error, ErrorKind, Layout, Manifest, Memory, Sink as _,
+    Source, Stored, copy, media_type,
 };
 use serde_json::{Value, json};
 
@@ -225,7 +226,7 @@ async fn a_layer_that_may_not_travel_can_be_missing_from_a_whole_image() {
     foreign.media_type = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip".into();
     foreign.digest = digest(&format!("sha256:{}", "0".repeat(64)));
     let text = json!({ "schemaVersion": 2, "config": config, "layers": [foreign] }).to_string();
-    let manifest = registry_remote::Manifest::new(text, None, "an image").unwrap();
+    let manifest = Manifest::new(text, None, "an image").unwrap();
     memory.add_manifest(manifest.clone(), Some(tag("v1")));
     let layout = Arc::new(Layout::create(directory.path()));
     transfer(Arc::new(memory), &by_tag("v1"), layout.clone(), Some("a")).await.unwrap();
@@ -259,4 +260,42 @@ async fn only_some_platforms_make_an_index_of_their_own() {
     assert_eq!((report.manifests, report.written), (1, 4));
     let entry: Value = index_json(&directory)["manifests"][0].clone();
     assert_eq!(entry["mediaType"], "application/vnd.oci.image.manifest.v1+json");
+}
+
+#[tokio::test]
+async fn g09_what_is_embedded_in_a_descriptor_need_not_be_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let embed = |descriptor: &Descriptor, bytes: &[u8]| {
+        let mut descriptor = descriptor.clone();
+        descriptor.data = Some(registry_faults::content::base64(bytes));
+        descriptor
+    };
+    let memory = Memory::new();
+    let config = embed(&memory.add_blob(media_type::OCI_CONFIG, "{}"), b"{}");
+    let image = json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string();
+    let image = Manifest::new(image, None, "a test").unwrap();
+    memory.add_manifest(image.clone(), None);
+    let entry = embed(image.descriptor(), image.bytes());
+    let index = json!({ "schemaVersion": 2, "manifests": [entry] }).to_string();
+    memory.add_manifest(Manifest::new(index, None, "a test").unwrap(), Some(tag("v1")));
+    let directory = scratch.path().join("layout");
+    let layout = Arc::new(Layout::create(&directory));
+    transfer(Arc::new(memory), &by_tag("v1"), layout.clone(), Some("v1")).await.unwrap();
+    for digest in [image.digest(), &config.digest] {
+        fs::remove_file(directory.join("blobs/sha256").join(digest.hex())).unwrap();
+    }
+    let path = scratch.path().join("file.tar");
+    let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+    builder.append_dir_all(".", &directory).unwrap();
+    builder.into_inner().unwrap();
+    let archive = Arc::new(ArchiveSource::open(path).await.unwrap());
+    for source in [layout as Arc<dyn Source>, archive] {
+        let other = scratch.path().join(source.location().split(':').next().unwrap());
+        let sink = Arc::new(Layout::create(other));
+        transfer(source.clone(), &by_tag("v1"), sink.clone(), Some("v1")).await.unwrap();
+        assert_eq!(read_all(sink.as_ref(), image.digest()).await.unwrap(), 2);
+        let memory = Arc::new(Memory::new());
+        transfer(source, &by_tag("v1"), memory.clone(), Some("v1")).await.unwrap();
+        assert_eq!(memory.blob(&config.digest).as_deref(), Some(&b"{}"[..]));
+    }
 }

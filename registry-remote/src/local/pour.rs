@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{assembly::Assembly, draft::Draft, feed::Feed, ranges, read, spans::Spans};
-use crate::{Descriptor, Error, Source, limits::RANGED_FROM};
+use crate::{Descriptor, Error, Source, limits::RANGED_FROM, store::open_blob};
 
 /// A place in a file where something is written.
 #[derive(Clone, Debug)]
@@ -111,7 +111,8 @@ async fn attempt(
         ranges::fetch(parts, assembly).await?;
     } else {
         let from = assembly.missing_from();
-        let mut feed = Feed::new(source.open_blob(descriptor, from).await?, from);
+        let stream = open_blob(source.as_ref(), descriptor, from).await?;
+        let mut feed = Feed::new(stream, from);
         feed.pour(assembly, |_| Some(u64::MAX)).await?;
     }
     assembly.judge().await

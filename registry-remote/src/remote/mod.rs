@@ -16,7 +16,6 @@ mod upload;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream;
 use http::Method;
 use registry_authn::{Resource, Scopes};
 use registry_name::{Digest, Identifier, Registry, Repository, Tag};
@@ -158,11 +157,6 @@ impl Source for Remote {
     }
 
     async fn open_blob(&self, descriptor: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
-        if let Some(bytes) = descriptor.embedded() {
-            let rest =
-                bytes.slice(usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..);
-            return Ok(Box::pin(stream::iter([Ok(rest)])));
-        }
         let budget = Budget::for_blob(descriptor.size);
         let blob = self.open(descriptor, offset, budget).await?;
         Ok(Box::pin(blob.into_stream()))

@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, stream};
 use registry_name::Digest;
 use registry_transport::Body;
 
-use crate::{ByteStream, Descriptor, Error, Source, verified_blob};
+use crate::{ByteStream, Descriptor, Error, Source, store::open_blob, verified_blob};
 
 /// What an upload sends.
 #[async_trait]
@@ -142,7 +142,7 @@ impl Reading {
         let mut tap = if let Some(tap) = self.tap.take() {
             tap
         } else {
-            let opened = self.source.open_blob(&self.descriptor, self.offset).await;
+            let opened = open_blob(self.source.as_ref(), &self.descriptor, self.offset).await;
             let stream = opened.map_err(|error| self.shared.failed(error))?;
             Tap { offset: self.offset, rest: Bytes::new(), stream }
         };
