@@ -146,7 +146,9 @@ impl Walk<'_> {
         let mut subjects = Vec::new();
         let mut new = Vec::new();
         for look in looks {
-            if self.seen.insert(look.manifest.digest().clone()) {
+            // What stays as it is in the sink brings nothing along.
+            let goes_on = look.root.write || look.present;
+            if goes_on && self.seen.insert(look.manifest.digest().clone()) {
                 subjects.push(look.manifest.digest().clone());
                 new.push((look.manifest.clone(), look.present));
             }
