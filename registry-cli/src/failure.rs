@@ -172,6 +172,9 @@ fn remote_hint(error: &registry_remote::Error) -> Option<Cow<'_, str>> {
             None => source.hint(),
         },
         Remote::NoPlatform { .. } => Some("leave --platform out to take what there is"),
+        Remote::NoManifest { .. } => Some(
+            "where some platforms of an index were left out, --platform names one that is there",
+        ),
         Remote::Integrity { .. } => Some(
             "nothing of it was kept; if trying again does not help, the content is broken at its source",
         ),

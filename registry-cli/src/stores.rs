@@ -166,6 +166,14 @@ fn tagged(image: &Reference) -> Option<Reference> {
 }
 
 /// A bare path has no tag; somebody who writes `DIR:TAG` means the prefixed form.
+/// What holds one image was to be given an index.
+pub(crate) fn advise_one(error: Error, place: &Place) -> Failure {
+    if place.kind == Kind::DockerArchive && matches!(error, Error::Unsupported { .. }) {
+        return Failure::advised(error, "name one of its platforms with --platform".to_owned());
+    }
+    error.into()
+}
+
 fn advise(error: Error, place: &Place) -> Failure {
     let word = place.path.to_string_lossy();
     match split_tag(&word) {

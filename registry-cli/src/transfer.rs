@@ -8,7 +8,7 @@ use registry_name::Digest;
 use registry_remote::{
     CopyOptions, Plan, Sink, Source,
     copy::{self, Wanted},
-    select,
+    media_type,
 };
 
 use self::answer::{Planned, Transferred};
@@ -30,13 +30,21 @@ pub(crate) async fn transfer(
     options.jobs = session.global.jobs;
     options.events = shown.listener();
     along.apply(&mut options);
-    let Ends { source, sink, wanted } = ends(session, from, to, along).await?;
+    let Ends { source, sink, wanted, expected } = ends(session, from, to, along).await?;
     let plan = copy::plan(&source, &wanted, &sink, &options).await?;
+    if let Some(expected) = expected {
+        check(&plan, &expected)?;
+    }
     if along.dry_run {
         return foretell(session, plan, &source, &sink, &options).await;
     }
     let left_out = plan.left_out().len();
-    let report = plan.run(&source, &sink, &options).await?;
+    let is_index = media_type::is_index(&plan.root().descriptor.media_type);
+    let report = plan.run(&source, &sink, &options).await;
+    let report = report.map_err(|error| match to {
+        Endpoint::Place(place) if is_index => stores::advise_one(error, place),
+        _ => error.into(),
+    })?;
     shown.finish(&report);
     for tag in report.roots.iter().flat_map(|root| &root.skipped) {
         session.note(&format!("left alone: {tag}, which names something else there"));
@@ -57,6 +65,8 @@ struct Ends {
     source: Arc<dyn Source>,
     sink: Arc<dyn Sink>,
     wanted: Vec<Wanted>,
+    /// What the destination is to be.
+    expected: Option<Digest>,
 }
 
 async fn ends(
@@ -69,15 +79,13 @@ async fn ends(
         let source = stores::whole(session, from).await?;
         let sink = stores::whole_sink(session, to)?;
         let wanted = along.filter().choose(source.as_ref()).await?;
-        return Ok(Ends { source, sink, wanted });
+        return Ok(Ends { source, sink, wanted, expected: None });
     }
     let source = stores::source(session, from).await?;
     let sink = stores::sink(session, to, from, &source)?;
-    if let Some(expected) = &sink.digest {
-        expect(session, &source, expected).await?;
-    }
     let wanted = Wanted { from: source.which, tags: sink.tag.into_iter().collect() };
-    Ok(Ends { source: source.store, sink: sink.store, wanted: vec![wanted] })
+    let (wanted, expected) = (vec![wanted], sink.digest);
+    Ok(Ends { source: source.store, sink: sink.store, wanted, expected })
 }
 
 /// Says what would be done.
@@ -95,16 +103,8 @@ async fn foretell(
 }
 
 /// A destination that names a digest gets that content or none.
-async fn expect(
-    session: &Session,
-    source: &stores::From,
-    expected: &Digest,
-) -> Result<(), Failure> {
-    let mut manifest = source.store.manifest(&source.which).await?;
-    if let Some(platform) = session.one_platform()? {
-        manifest = select::image(source.store.as_ref(), manifest, platform).await?;
-    }
-    let actual = manifest.digest();
+fn check(plan: &Plan, expected: &Digest) -> Result<(), Failure> {
+    let actual = &plan.root().descriptor.digest;
     if actual == expected {
         return Ok(());
     }

@@ -166,6 +166,62 @@ async fn a_destination_with_a_digest_takes_that_content_alone() {
 }
 
 #[tokio::test]
+async fn the_digest_of_a_destination_is_that_of_what_is_written() {
+    let bench = Bench::with(Registry::builder().record_requests(100)).await;
+    sample::index(&bench.path("both"), "v1", SIZE).unwrap();
+    let from = bench.image("from:v1");
+    bench.text(&["push", &bench.word("both"), &from]).await;
+    let index = bench.text(&["manifest", &from]).await;
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let amd64 = index["manifests"][0]["digest"].as_str().unwrap();
+
+    // Of several platforms an index is made; none of its images is what is written.
+    let linux = "--platform=linux/*";
+    let narrowed = bench.json(&["copy", "--dry-run", &from, &bench.image("to:v1"), linux]).await;
+    let narrowed = narrowed["images"][0]["digest"].as_str().unwrap();
+    let wrong = bench.image(&format!("to:v1@{amd64}"));
+    let lines = bench.refused(Exit::Integrity, &["copy", &from, &wrong, linux]).await;
+    assert!(lines[0].contains(&format!("the source is {narrowed}")), "{lines:?}");
+    let right = bench.image(&format!("to:v1@{narrowed}"));
+    bench.text(&["copy", &from, &right, linux]).await;
+    assert_eq!(bench.text(&["digest", &bench.image("to:v1")]).await, narrowed);
+
+    // What is compared is what is copied: the tag is asked for once.
+    let before = bench.registry.requests().len();
+    let one = bench.image(&format!("one:v1@{amd64}"));
+    bench.text(&["copy", &from, &one, "--platform=linux/amd64"]).await;
+    let asked = bench.registry.requests().split_off(before);
+    let asked = asked.iter().filter(|request| request.target == "/v2/from/manifests/v1");
+    assert_eq!(asked.count(), 1);
+}
+
+#[tokio::test]
+async fn what_lacks_a_platform_is_told_apart_from_what_needs_one() {
+    let bench = Bench::new().await;
+    sample::index(&bench.path("both"), "v1", SIZE).unwrap();
+    let from = bench.image("from:v1");
+    bench.text(&["push", &bench.word("both"), &from]).await;
+    let archive = format!("docker-archive:{}", bench.word("a.tar"));
+    let lines = bench.refused(Exit::Other, &["pull", &from, &archive]).await;
+    assert!(
+        lines[0].ends_with("choose one of its platforms: linux/amd64, linux/arm64"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[1], "hint: name one of its platforms with --platform");
+
+    let index = bench.text(&["manifest", &from]).await;
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let arm64 = index["manifests"][1]["digest"].as_str().unwrap();
+    let blob = arm64.replacen(':', "/", 1);
+    std::fs::remove_file(bench.path("both").join("blobs").join(blob)).unwrap();
+    let words = ["push", &bench.word("both"), &bench.image("app")];
+    let lines = bench.refused(Exit::NotFound, &words).await;
+    assert!(lines[0].contains(&format!("has no manifest {arm64}")), "{lines:?}");
+    assert!(lines[1].contains("--platform names one that is there"), "{lines:?}");
+    bench.text(&[&words[..], &["--platform=linux/amd64"]].concat()).await;
+}
+
+#[tokio::test]
 async fn a_host_where_nobody_listens_is_a_network_failure() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let bench = Bench::new().await;

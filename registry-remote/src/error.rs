@@ -38,6 +38,17 @@ pub enum Error {
         /// "tag v1", "blob sha256:…".
         what: String,
     },
+    /// A store does not hold a manifest: an index may have been stored with some of its platforms
+    /// only.
+    #[error(
+        "{location} has no manifest {digest}; an index may be stored with some of its platforms only"
+    )]
+    NoManifest {
+        /// The store: a layout, an archive.
+        location: String,
+        /// The manifest.
+        digest: Digest,
+    },
     /// A manifest that cannot be understood, or that contradicts itself.
     #[error("{what} is not a usable manifest: {reason}")]
     Manifest {
@@ -195,7 +206,9 @@ impl Error {
             },
             Self::Cancelled { .. } => ErrorKind::Cancelled,
             Self::Integrity { .. } => ErrorKind::Integrity,
-            Self::NotFound { .. } | Self::NoPlatform { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::NoManifest { .. } | Self::NoPlatform { .. } => {
+                ErrorKind::NotFound
+            }
             Self::Local { .. } | Self::Store { .. } => ErrorKind::Local,
             Self::TagDelete { .. } | Self::TagConflict { .. } => ErrorKind::Conflict,
             Self::Manifest { .. } | Self::Unsupported { .. } | Self::Limit { .. } => {

@@ -155,7 +155,7 @@ async fn an_index_in_a_docker_archive_needs_a_platform() {
     let mut options = CopyOptions::default();
     let error = copy(&source, &by_tag("multi"), &writer, None, &options).await.unwrap_err();
     let text = told(&error);
-    assert!(text.contains("--platform (linux/amd64, linux/arm64)"), "{text}");
+    assert!(text.ends_with("choose one of its platforms: linux/amd64, linux/arm64"), "{text}");
     assert!(!path.exists());
     options.platforms = vec!["linux/arm64".parse().unwrap()];
     copy(&source, &by_tag("multi"), &writer, None, &options).await.unwrap();

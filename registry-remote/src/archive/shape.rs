@@ -214,7 +214,7 @@ fn check_image<'a>(parts: &Parts<'a>) -> Result<&'a Manifest, Error> {
         let rest = if offered.is_empty() {
             "an index that names no platform; choose one of its images by digest".to_owned()
         } else {
-            format!("an index; choose one with --platform ({})", offered.join(", "))
+            format!("an index; choose one of its platforms: {}", offered.join(", "))
         };
         let what = format!("a docker archive holds one image and {} is {rest}", root.digest());
         return Err(Error::Unsupported { what });

@@ -155,9 +155,7 @@ impl Source for ArchiveSource {
             return Ok(manifest.clone());
         }
         let Some(range) = self.find(&digest) else {
-            return Err(self.missing(format!(
-                "manifest {digest}; where some platforms of an index were left out, --platform names one that is there"
-            )));
+            return Err(Error::NoManifest { location: self.location(), digest });
         };
         let what = format!("manifest {digest} of {}", self.location());
         if let Some(listed) = listed {

@@ -224,9 +224,7 @@ impl Directory {
     }
 
     fn missing_manifest(&self, digest: &Digest) -> Error {
-        self.missing(format!(
-            "manifest {digest}; where some platforms of an index were left out, --platform names one that is there"
-        ))
+        Error::NoManifest { location: self.location(), digest: digest.clone() }
     }
 
     fn wrong_size(&self, expected: &Descriptor, actual: u64) -> Error {
