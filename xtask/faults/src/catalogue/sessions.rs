@@ -1,7 +1,7 @@
 //! Upload sessions of which the registry says strange things, and bodies that it does not take.
 
 use super::{UPLOADS, basic, bearer};
-use crate::content::{Image, sha256};
+use crate::content::{Blob, Image, sha256};
 use crate::origin::{End, Reply, Rule, Script, on};
 use crate::registry::Registry;
 use crate::scenario::{Action, Certificate, Class, Entry, Expect, Scenario};
@@ -12,6 +12,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     all.extend(refused_bodies());
     all.extend(locations());
     all.extend(begun());
+    all.extend(sources());
+    all.extend(by_sha512());
     all
 }
 
@@ -293,5 +295,58 @@ fn begun() -> Vec<Scenario> {
                         .always(Reply::new(200).body(layer.bytes)),
                 ),
             ),
+    ]
+}
+
+/// Layers that are not what they were when their manifest was made.
+fn sources() -> Vec<Scenario> {
+    let changed = |name, title, change: fn(&mut Vec<u8>)| {
+        let mut image = Image::small();
+        if let Some(layer) = image.layers.last_mut() {
+            let mut bytes = layer.bytes.to_vec();
+            change(&mut bytes);
+            layer.bytes = bytes.into();
+        }
+        push(&["U20"], name, title)
+            .with_image(image)
+            .at("A", Script::registry(Registry::new()))
+            .expecting(Expect::Failure(&[Class::Integrity]))
+            .requests("A", "PUT", "*/manifests/*", 0..=0)
+    };
+    let cut = |bytes: &mut Vec<u8>| bytes.truncate(150_000);
+    vec![
+        changed("layer-shrunk", "A layer's file has become shorter", cut),
+        changed("layer-grown", "A layer's file has become longer", |bytes| bytes.extend(b"more")),
+        changed("layer-changed", "A byte of a layer's file is another one", |bytes| bytes[77] ^= 1)
+            .requests("A", "DELETE", UPLOADS, 1..=9),
+    ]
+}
+
+/// An image whose configuration and layers have no other name than their sha512.
+fn by_sha512() -> Vec<Scenario> {
+    let Image { config, layers, .. } = Image::small();
+    let image = Image::of(config.by_sha512(), layers.into_iter().map(Blob::by_sha512).collect());
+    let announced = on("POST", "*/blobs/uploads/?*digest-algorithm=sha512*");
+    let refusal = Reply::new(400)
+        .text(r#"{"errors":[{"code":"UNSUPPORTED","message":"sha256 is what we know"}]}"#);
+    vec![
+        push(&["U22"], "push-by-sha512", "Only uploads that announce sha512 are begun")
+            .with_image(image.clone())
+            .at(
+                "A",
+                Script::registry(Registry::new())
+                    .rule(announced.always(Reply::registry()))
+                    .rule(on("POST", UPLOADS).always(Reply::new(400))),
+            ),
+        push(&["U22"], "push-by-sha512-refused", "No commit is taken that names a blob by sha512")
+            .with_image(image)
+            .at(
+                "A",
+                Script::registry(Registry::new())
+                    .rule(on("POST", "*/blobs/uploads/?digest=*").always(Reply::new(404)))
+                    .rule(on("PUT", UPLOADS).always(refusal)),
+            )
+            .expecting(Expect::Failure(&[Class::Other]))
+            .requests("A", "PUT", "*/manifests/*", 0..=0),
     ]
 }
