@@ -8,8 +8,8 @@ mod local;
 use std::{fs, path::Path, sync::Arc};
 
 use local::{
-    by_tag, digest, index_json, listed, read_blob, real_index, small_image, tag, to_the_end, told,
-    transfer, tree,
+    Damaged, by_tag, digest, index_json, listed, read_blob, real_index, small_image, tag,
+    to_the_end, told, transfer, tree,
 };
 use registry_name::Identifier;
 use registry_remote::{
@@ -116,6 +116,29 @@ async fn a_layout_that_another_writer_took_away_is_made_again() {
     ours.run(&source, &other, &options).await.unwrap();
     drop(other);
     Layout::open(&root).await.unwrap().manifest(&by_tag("v1")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writers_that_fail_and_take_away_what_they_made_harm_nobody() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (source, _) = small_image(&[b"layer"]);
+    for round in 0..30 {
+        let root = scratch.path().join(format!("{round}/below"));
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..8 {
+            let (source, layout) = (source.clone(), Arc::new(Layout::create(&root)));
+            writers.spawn(async move {
+                let fails = writer % 4 > 0;
+                let lies = if fails { usize::MAX } else { 0 };
+                let source = Damaged::new(source, lies, |_| Vec::new());
+                let copied = transfer(source, &by_tag("v1"), layout, Some("a")).await;
+                // One that was to fail may have found everything there.
+                assert!(fails || copied.is_ok(), "{copied:?}");
+            });
+        }
+        writers.join_all().await;
+        Layout::open(&root).await.unwrap().manifest(&by_tag("a")).await.unwrap();
+    }
 }
 
 #[test]
