@@ -5,7 +5,7 @@ mod builder;
 use std::{fmt, sync::Arc};
 
 use registry_name::{Registry, Repository};
-use registry_transport::Transport;
+use registry_transport::{Cancellation, Transport};
 use tokio::sync::Semaphore;
 
 pub use self::builder::Builder as ClientBuilder;
@@ -58,6 +58,7 @@ pub struct Client {
 struct Settings {
     jobs: usize,
     platform: Platform,
+    cancellation: Option<Cancellation>,
 }
 
 /// What all clones of a client share.
@@ -117,9 +118,11 @@ impl Client {
         &self.settings.platform
     }
 
-    /// Options for a copy with this client's number of jobs.
+    /// Options for a copy with this client's number of jobs, which ends when the client is
+    /// cancelled.
     pub fn copy_options(&self) -> CopyOptions {
-        CopyOptions { jobs: self.jobs(), ..CopyOptions::default() }
+        let Settings { jobs, cancellation, .. } = &*self.settings;
+        CopyOptions { jobs: *jobs, cancellation: cancellation.clone(), ..CopyOptions::default() }
     }
 
     /// The transport underneath, for requests of your own.

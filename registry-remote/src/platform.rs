@@ -26,6 +26,7 @@ const UNKNOWN: &str = "unknown";
 /// # Ok::<(), registry_remote::PlatformError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Platform {
     /// `linux`, `windows`, `darwin`: Go's `GOOS` names.
     pub os: String,
@@ -57,7 +58,7 @@ impl Platform {
         Self::new("linux", "amd64")
     }
 
-    /// A platform by its two necessary parts.
+    /// A platform by its two necessary parts; the others can be set.
     pub fn new(os: impl Into<String>, architecture: impl Into<String>) -> Self {
         Self { os: os.into(), architecture: architecture.into(), ..Self::default() }
     }

@@ -316,3 +316,17 @@ async fn is_whole_if_tagged(source: &dyn Source) -> bool {
     }
     true
 }
+
+#[tokio::test]
+async fn a_copy_with_the_options_of_a_client_ends_with_it() {
+    let memory = Arc::new(Memory::new());
+    image(&memory, &[noise(1, 10)], Some("v1"));
+    let cancellation = Cancellation::new();
+    let client = Client::builder().cancellation(&cancellation).jobs(3).build().unwrap();
+    let options = client.copy_options();
+    assert_eq!(options.jobs, 3);
+    cancellation.cancel();
+    let (source, sink): (Arc<dyn Source>, Arc<dyn Sink>) = (memory, Arc::new(Memory::new()));
+    let copied = copy(&source, &tag("v1").into(), &sink, Some(&tag("v1")), &options).await;
+    assert_eq!(copied.unwrap_err().kind(), ErrorKind::Cancelled);
+}

@@ -36,7 +36,6 @@ pub struct Builder {
     keychains: Vec<Arc<dyn Keychain>>,
     user_agent: Option<String>,
     transport: Way,
-    cancellation: Option<Cancellation>,
     settings: Settings,
 }
 
@@ -107,7 +106,7 @@ impl Builder {
     /// read later through an image or a layer that was got before.
     #[must_use]
     pub fn cancellation(mut self, cancellation: &Cancellation) -> Self {
-        self.cancellation = Some(cancellation.clone());
+        self.settings.cancellation = Some(cancellation.clone());
         self
     }
 
@@ -143,7 +142,7 @@ impl Builder {
                 builder.build().map_err(Error::registry(|| "set up the transport".to_owned()))?
             }
         };
-        let transport = match &self.cancellation {
+        let transport = match &self.settings.cancellation {
             Some(cancellation) => transport.with_cancellation(cancellation),
             None => transport,
         };
@@ -159,7 +158,7 @@ impl Default for Way {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { jobs: DEFAULT_JOBS, platform: Platform::linux_amd64() }
+        Self { jobs: DEFAULT_JOBS, platform: Platform::linux_amd64(), cancellation: None }
     }
 }
 
