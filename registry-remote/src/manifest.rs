@@ -119,7 +119,9 @@ impl Manifest {
         &self.bytes
     }
 
-    /// Media type, digest and size of the bytes.
+    /// Media type, digest and size of the bytes, and the artifact type where they declare one: how an
+    /// index lists this manifest. What else it says of itself is asked of it:
+    /// [`annotations`](Self::annotations), [`artifact_type`](Self::artifact_type).
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }

@@ -11,7 +11,9 @@ use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 use registry_name::{Digest, Identifier, Repository, Tag};
 
-use crate::{CopyListener, Descriptor, Error, Manifest, Mismatch, Parts, Plan, Verified, verify};
+use crate::{
+    CopyListener, Descriptor, Error, Manifest, Mismatch, Parts, Plan, Platform, Verified, verify,
+};
 
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -45,6 +47,12 @@ pub trait Source: fmt::Debug + Send + Sync {
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
         let what = format!("{} does not tell the size of blob {digest}", self.location());
         Err(Error::Unsupported { what })
+    }
+
+    /// The platform that is taken of an index here where nobody asks for one: a client's for a
+    /// repository, `linux/amd64` where there is none.
+    fn platform(&self) -> Option<&Platform> {
+        None
     }
 
     /// The same blob to be read in several places at the same time, where several connections may

@@ -177,6 +177,13 @@ async fn what_is_got_is_bytes_first_and_an_image_or_an_index_when_it_is_asked() 
     let other = stage::remote(&client, &stage.running.host(), "app");
     let got = other.get(&Identifier::Tag(tag("both"))).await.unwrap();
     assert_eq!(got.image(None).await.unwrap().digest(), arm.digest(), "what this client prefers");
+    let other: Arc<dyn Source> = Arc::new(other);
+    let name = Identifier::Tag(tag("both"));
+    let opened = Image::open(&other, &name, None).await.unwrap();
+    let index = Index::open(&other, &name).await.unwrap();
+    for image in [opened, index.image(None).await.unwrap()] {
+        assert_eq!(image.digest(), arm.digest(), "wherever it is opened");
+    }
 
     let image = remote.get(&Identifier::Digest(arm.digest().clone())).await.unwrap();
     // Taken as it is, although the default is another platform; refused where it is asked for.

@@ -58,6 +58,36 @@ async fn i04_a_head_that_is_refused_or_lies_is_followed_by_get_and_not_tried_aga
 }
 
 #[tokio::test]
+async fn a_descriptor_holds_the_same_whoever_made_it() {
+    let manifest = Image::small().with_manifest(|manifest| {
+        manifest["artifactType"] = "application/x".into();
+        manifest["annotations"] = [("a", "b")].into_iter().collect();
+    });
+    let manifest = manifest.manifest;
+    let size = manifest.bytes.len();
+    let mut expected =
+        Descriptor::new(content::MANIFEST, manifest.digest.parse().unwrap(), size as u64);
+    let told = Reply::new(200)
+        .header("Content-Type", content::MANIFEST)
+        .header("Docker-Content-Digest", &manifest.digest);
+    let head = told.clone().header("Content-Length", size.to_string());
+    let body = told.body(manifest.bytes);
+    for head in [head, Reply::new(405)] {
+        let body = body.clone();
+        let (_origins, remote) = scripted(|script| {
+            script.rule(on("HEAD", "*").always(head)).rule(on("GET", "*").always(body))
+        });
+        let found = remote.head_manifest(&by_tag("v1")).await.unwrap().unwrap();
+        expected.artifact_type = None;
+        assert_eq!(found, expected, "what a HEAD can tell");
+        let got = remote.get(&by_tag("v1")).await.unwrap();
+        expected.artifact_type = Some("application/x".to_owned());
+        assert_eq!(*got.descriptor(), expected);
+        assert_eq!(*got.manifest().unwrap().descriptor(), expected);
+    }
+}
+
+#[tokio::test]
 async fn an_error_of_head_is_told_with_what_get_says() {
     let said = r#"{"errors":[{"code":"DENIED","message":"not on a Saturday"}]}"#;
     let (_origins, remote) = scripted(|script| {

@@ -33,7 +33,6 @@ pub struct Fetched {
     descriptor: Descriptor,
     content_type: Option<String>,
     etag: Option<String>,
-    platform: Platform,
 }
 
 /// Which state of a tag somebody knows: what
@@ -63,11 +62,15 @@ pub async fn get(source: &Arc<dyn Source>, identifier: &Identifier) -> Result<Fe
     Ok(fetched.of_type(Some(media_type)))
 }
 
+/// The platform that is meant: the one that is asked for, else what the source prefers.
+pub(super) fn wanted(source: &Arc<dyn Source>, asked: Option<&Platform>) -> Platform {
+    asked.or_else(|| source.platform()).cloned().unwrap_or_else(Platform::linux_amd64)
+}
+
 impl Fetched {
     pub(crate) fn new(source: Arc<dyn Source>, what: String, bytes: Bytes, digest: Digest) -> Self {
         let descriptor = Descriptor::unknown(digest, bytes.len() as u64);
-        let platform = Platform::linux_amd64();
-        Self { source, what, bytes, descriptor, content_type: None, etag: None, platform }
+        Self { source, what, bytes, descriptor, content_type: None, etag: None }
     }
 
     /// What the carrier says it is. Where the bytes read as a manifest, they have the last word.
@@ -75,8 +78,6 @@ impl Fetched {
         self.content_type = content_type;
         if let Ok(manifest) = self.manifest() {
             self.descriptor = manifest.descriptor().clone();
-            self.descriptor.annotations.clone_from(manifest.annotations());
-            self.descriptor.artifact_type = manifest.artifact_type().map(str::to_owned);
         } else if let Some(said) = self.content_type.as_deref() {
             self.descriptor.media_type = media_type::essence(said);
         }
@@ -88,19 +89,13 @@ impl Fetched {
         self
     }
 
-    /// The platform that is taken where none is asked for.
-    pub(crate) fn by_default(mut self, platform: Platform) -> Self {
-        self.platform = platform;
-        self
-    }
-
     /// The exact bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Media type, digest and size of the bytes; of a manifest also its annotations, and what kind
-    /// of artifact it is.
+    /// Media type, digest and size of the bytes; of a manifest exactly what its own
+    /// [`descriptor`](Manifest::descriptor) says.
     pub fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -120,8 +115,8 @@ impl Fetched {
         Manifest::of(self.bytes.clone(), self.content_type.as_deref(), digest, &self.what)
     }
 
-    /// The image: of an index the one for `platform`, or where that is `None` for the client's
-    /// platform, `linux/amd64` unless it was set. What is an image already is taken as it is,
+    /// The image: of an index the one for `platform`, or where that is `None` for the source's
+    /// ([`Source::platform`]), `linux/amd64` unless the client was given another. What is an image already is taken as it is,
     /// unless `platform` is given and its configuration says otherwise.
     ///
     /// # Errors
@@ -134,8 +129,8 @@ impl Fetched {
         let manifest = match platform {
             None if !manifest.is_index() => manifest,
             platform => {
-                let wanted = platform.unwrap_or(&self.platform);
-                select::image(self.source.as_ref(), manifest, wanted).await?
+                select::image(self.source.as_ref(), manifest, &wanted(&self.source, platform))
+                    .await?
             }
         };
         Image::new(Arc::clone(&self.source), manifest)
@@ -147,8 +142,7 @@ impl Fetched {
     ///
     /// [`Error::Manifest`] for what is none.
     pub fn index(&self) -> Result<Index, Error> {
-        let index = Index::new(Arc::clone(&self.source), self.manifest()?)?;
-        Ok(index.by_default(self.platform.clone()))
+        Index::new(Arc::clone(&self.source), self.manifest()?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use registry_name::Identifier;
 
-use super::{Image, Layer, get};
+use super::{Image, Layer, fetched::wanted, get};
 use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, select};
 
 /// An index, or as Docker calls it a manifest list: it lists images by platform, and may list other
@@ -13,7 +13,6 @@ use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, select};
 pub struct Index {
     source: Arc<dyn Source>,
     manifest: Manifest,
-    platform: Platform,
 }
 
 /// What an entry of an index turned out to be.
@@ -52,12 +51,7 @@ impl Index {
             let reason = "it is an image, not an index".to_owned();
             return Err(Error::Manifest { what: what(), reason });
         }
-        Ok(Self { source, manifest, platform: Platform::linux_amd64() })
-    }
-
-    pub(super) fn by_default(mut self, platform: Platform) -> Self {
-        self.platform = platform;
-        self
+        Ok(Self { source, manifest })
     }
 
     /// The manifest.
@@ -70,14 +64,15 @@ impl Index {
         self.manifest.manifests()
     }
 
-    /// The image for `platform`, or where that is `None` for the client's, through indexes within.
+    /// The image for `platform`, or where that is `None` for the source's ([`Source::platform`]),
+    /// through indexes within.
     ///
     /// # Errors
     ///
     /// [`Error::NoPlatform`] with what is offered.
     pub async fn image(&self, platform: Option<&Platform>) -> Result<Image, Error> {
-        let wanted = platform.unwrap_or(&self.platform);
-        let image = select::image(self.source.as_ref(), self.manifest.clone(), wanted).await?;
+        let wanted = wanted(&self.source, platform);
+        let image = select::image(self.source.as_ref(), self.manifest.clone(), &wanted).await?;
         Image::new(Arc::clone(&self.source), image)
     }
 
@@ -95,9 +90,7 @@ impl Index {
         let manifest = select::child(self.source.as_ref(), entry).await?;
         Ok(match manifest.media_type() {
             kind if media_type::is_schema1(kind) => Entry::Schema1(manifest),
-            kind if media_type::is_index(kind) => {
-                Entry::Index(Self::new(source, manifest)?.by_default(self.platform.clone()))
-            }
+            kind if media_type::is_index(kind) => Entry::Index(Self::new(source, manifest)?),
             _ => Entry::Image(Image::new(source, manifest)?),
         })
     }

@@ -53,13 +53,14 @@ use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, read_blob
 pub struct Image {
     source: Arc<dyn Source>,
     manifest: Manifest,
-    config: Descriptor,
+    config: Box<Descriptor>,
     config_bytes: Arc<OnceCell<Bytes>>,
 }
 
 impl Image {
-    /// The image that a tag or a digest names; of an index the one for `platform`, or for
-    /// `linux/amd64` where that is `None`.
+    /// The image that a tag or a digest names; of an index the one for `platform`, or where that is
+    /// `None` for the source's ([`Source::platform`]), `linux/amd64` unless its client was given
+    /// another.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Image {
             let reason = "it is an index, not an image".to_owned();
             return Err(Error::Manifest { what: what(), reason });
         };
-        Ok(Self { source, manifest, config, config_bytes: Arc::default() })
+        Ok(Self { source, manifest, config: Box::new(config), config_bytes: Arc::default() })
     }
 
     /// The manifest.

@@ -91,8 +91,9 @@ impl Remote {
         self.get(identifier).await?.manifest()
     }
 
-    /// What a tag or a digest names, without its bytes; `None` where it does not exist. By tag
-    /// the digest is the registry's word.
+    /// What a tag or a digest names, without its bytes: media type, digest and size, and nothing
+    /// that only the bytes tell; `None` where it does not exist. By tag the digest is the registry's
+    /// word.
     ///
     /// Costs one `HEAD`; where the registry refuses that or leaves something out, a `GET`, which
     /// also has the word on what does not exist.
@@ -114,7 +115,8 @@ impl Remote {
                 if !matches!(head, Head::Refused) {
                     self.client.learn(&self.registry, |learnt| learnt.no_head = true);
                 }
-                Ok(Some(found.descriptor().clone()))
+                let Descriptor { media_type, digest, size, .. } = found.descriptor().clone();
+                Ok(Some(Descriptor::new(media_type, digest, size)))
             }
             Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -189,7 +191,6 @@ impl Remote {
         Fetched::new(source, self.name(identifier), answer.bytes, answer.digest)
             .of_type(answer.content_type)
             .with_etag(answer.etag)
-            .by_default(self.client.platform().clone())
     }
 
     fn unasked(&self, identifier: &Identifier) -> Error {

@@ -33,8 +33,8 @@ pub(crate) use self::{
     upload::{OpenUploads, Places},
 };
 use crate::{
-    ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts, Sink,
-    Source, Stored, copy::Listener,
+    ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts,
+    Platform, Sink, Source, Stored, copy::Listener,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -160,6 +160,10 @@ impl Source for Remote {
         let budget = Budget::for_blob(descriptor.size);
         let blob = self.open(descriptor, offset, budget).await?;
         Ok(Box::pin(blob.into_stream()))
+    }
+
+    fn platform(&self) -> Option<&Platform> {
+        Some(self.client.platform())
     }
 
     fn parts(&self, descriptor: &Descriptor) -> Option<Parts> {
