@@ -163,6 +163,26 @@ async fn a_dry_run_says_what_would_move_and_moves_nothing() {
 }
 
 #[tokio::test]
+async fn layers_that_are_not_for_redistribution_are_told_of_and_left_out() {
+    let bench = Bench::new().await;
+    let mut image = Image::small();
+    let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    image.layers.last_mut().unwrap().media_type = foreign.to_owned();
+    let image = Image::of(image.config, image.layers);
+    Layout::create(&bench.path("in")).unwrap().put_image(&image, "v1").unwrap();
+    let place = format!("oci:{}:v1", bench.word("in"));
+    let rows: [(&str, &[&str], bool); 2] =
+        [("without", &[], true), ("with", &["--nondistributable"], false)];
+    for (repository, options, left_out) in rows {
+        let target = bench.image(&format!("{repository}:v1"));
+        let outcome = bench.run(&[&["copy", &place, &target], options].concat()).await;
+        assert_eq!(outcome.exit, Exit::Done, "{outcome:?}");
+        let note = "left out: 1 layer not for redistribution; see --nondistributable";
+        assert_eq!(outcome.stderr.contains(note), left_out, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn options_that_make_no_sense_alone_are_refused() {
     let bench = Bench::new().await;
     for options in [["--include", "v*"], ["--artifact-type", "x"], ["--limit-rate", "fast"]] {
