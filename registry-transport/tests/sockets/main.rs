@@ -12,4 +12,5 @@ mod kinds;
 mod redirects;
 mod retries;
 mod schemes;
+mod secrets;
 mod tokens;
