@@ -101,6 +101,19 @@ async fn r13_a_foreign_layer_comes_from_the_first_url_that_has_it_without_any_se
 }
 
 #[tokio::test]
+async fn r13_a_layer_that_the_registry_denies_is_not_asked_for_elsewhere() {
+    for (status, kind) in [(403, ErrorKind::Denied), (400, ErrorKind::Other)] {
+        let script = guarded().rule(on("GET", "*/blobs/*").always(Reply::new(status)));
+        let store_script = Script::new().rule(on("GET", "/layer").always(found()));
+        let stage = Stage::start([("A", script), ("B", store_script)]).unwrap();
+        let foreign = remote(&stage).with_foreign_layers();
+        let error = read(&foreign, &at(&[store(&stage)])).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert_eq!(stage.origin("B").unwrap().log().seen.len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn r13_a_url_that_wants_a_login_is_given_none() {
     for challenge in ["Basic realm=\"store\"", "Bearer realm=\"http://{A}/token\""] {
         let stage = stage(Reply::new(401).header("WWW-Authenticate", challenge));
