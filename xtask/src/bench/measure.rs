@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 
 /// What a run cost.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn measured(command: &mut Command) -> Result<Cost> {
     });
     let (status, time, said) = outcome?;
     if !status.success() {
-        bail!("{command:?} failed ({status}): {}", said.trim());
+        return Err(anyhow!("{}", said.trim()).context(format!("{command:?} failed ({status})")));
     }
     Ok(Cost { time, peak: Some(peak.into_inner()).filter(|peak| *peak > 0) })
 }
@@ -76,7 +76,7 @@ mod tests {
     fn a_failing_program_is_an_error_with_what_it_said() {
         let mut command = Command::new("sh");
         let error = measured(command.args(["-c", "echo oh no >&2; exit 3"])).unwrap_err();
-        assert!(error.to_string().contains("oh no"), "{error}");
+        assert_eq!(error.root_cause().to_string(), "oh no", "{error:#}");
     }
 
     #[test]

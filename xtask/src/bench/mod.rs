@@ -170,7 +170,7 @@ fn turn(work: &Work, stage: &Stage, program: &Program, row: &mut Row, round: usi
     let before = stage.traffic()?;
     let cost = match measured(&mut command) {
         Err(error) if work.is_rough() => {
-            println!("  {} failed: {error:#}", program.name);
+            println!("  {} failed: {}", program.name, error.root_cause());
             row.failed += usize::from(round > 0);
             return clear(&deed);
         }
