@@ -84,12 +84,9 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if cfg!(debug_assertions) && arguments.wants_matrices() {
         // Of a quarter of a million transfers each takes many times as long where nothing is optimised.
-        let again = ["run", "--release", "--quiet", "--package", "xtask", "--"].map(OsString::from);
-        let mut again = cargo(again.into_iter().chain(std::env::args_os().skip(1)));
-        // What is published is optimised as a whole, which takes minutes and is of little use here.
-        again
-            .env("CARGO_PROFILE_RELEASE_LTO", "off")
-            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        let again = ["run", "--profile", "matrix", "--quiet", "--package", "xtask", "--"];
+        let arguments = std::env::args_os().skip(1);
+        let mut again = cargo(again.map(OsString::from).into_iter().chain(arguments));
         return succeed(&mut again);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
