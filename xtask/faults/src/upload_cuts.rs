@@ -128,14 +128,12 @@ pub fn all() -> Vec<Cut> {
     for (size, carrier) in [(1, Carrier::Put), (4095, Carrier::Put)] {
         cuts.extend(in_turn(size, carrier, 0..size));
     }
-    for (size, carrier) in [
-        (4096, Carrier::Post),
-        (65_537, Carrier::Put),
-        (80_000, Carrier::Patch(1)),
-        (1 << 20, Carrier::Put),
-    ] {
+    for (size, carrier) in
+        [(4096, Carrier::Post), (65_537, Carrier::Put), (80_000, Carrier::Patch(1))]
+    {
         cuts.extend(in_turn(size, carrier, 0..EACH));
     }
+    cuts.extend(in_turn(1 << 20, Carrier::Put, (0..EACH).step_by(16)));
     cuts.extend(every(65_537, Carrier::Put, spread(65_537, 256)));
     cuts.extend(every(80_000, Carrier::Patch(0), spread(65_536, 256)));
     cuts.extend(every(80_000, Carrier::Patch(1), spread(80_000 - 65_536, 256)));
