@@ -28,33 +28,18 @@ pub(super) enum Begun {
 
 /// Whether a blob of this digest, and of this size where that is known, is in the repository.
 ///
-/// One `HEAD`; where the registry answers that with anything but yes or no, as
-/// [`head_blob`](Remote::head_blob) asks.
+/// Asked as by [`head_blob`](Remote::head_blob): a registry that refuses `HEAD` is asked with `GET`.
 pub(in crate::remote) async fn is_there(
     remote: &Remote,
     digest: &Digest,
     size: Option<u64>,
 ) -> Result<bool, Error> {
-    let request = remote
-        .request(Method::HEAD, &format!("blobs/{digest}"), remote.pull())
-        .expect(&[200])
-        .upstream();
-    let found = match remote.client.transport().send(request).await {
-        Ok(response) => response.content_length(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) if is_head_refused(&error) => {
-            match remote.upstream().head_blob(digest).await {
-                Ok(found) => Some(found.size),
-                Err(error) if error.kind() == crate::ErrorKind::NotFound => return Ok(false),
-                // It is there, and nobody says how long it is.
-                Err(Error::Unsupported { .. }) => None,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(error) => {
-            let attempt = || format!("look up blob {digest} in {}", remote.repository);
-            return Err(Error::registry(attempt)(error));
-        }
+    let found = match remote.upstream().head_blob(digest).await {
+        Ok(found) => Some(found.size),
+        Err(error) if error.kind() == crate::ErrorKind::NotFound => return Ok(false),
+        // It is there, and nobody says how long it is.
+        Err(Error::Unsupported { .. }) => None,
+        Err(error) => return Err(error),
     };
     match size.zip(found) {
         Some((expected, actual)) if actual != expected => Err(Error::Integrity {
@@ -246,12 +231,6 @@ fn begun(
             response.cut_short("the registry says it has it, and was not sent it"),
         )),
     }
-}
-
-/// Storage behind a registry may take `HEAD` for something that was not signed.
-fn is_head_refused(error: &TransportError) -> bool {
-    use ErrorKind::{Denied, Rejected, UnexpectedStatus, Unsupported};
-    [Denied, Rejected, UnexpectedStatus, Unsupported].contains(&error.kind())
 }
 
 /// Statuses by which registries refuse a mount and would still take the bytes.
