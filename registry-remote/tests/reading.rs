@@ -322,69 +322,6 @@ async fn g10_images_whose_entries_name_no_platform_are_asked_themselves() {
 }
 
 #[tokio::test]
-async fn g10_several_platforms_keep_images_whose_entries_name_none() {
-    let source = Arc::new(Memory::new());
-    let entry = |n: usize, platform: &str| {
-        let config = format!(r#"{{"n":{n},{platform}}}"#);
-        let config = source.add_blob(media_type::OCI_CONFIG, config);
-        let text = format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, json(&config));
-        let manifest = Manifest::new(text, Some(media_type::OCI_MANIFEST), "test").unwrap();
-        source.add_manifest(manifest.clone(), None);
-        manifest.descriptor().clone()
-    };
-    let add = |entries: &[Descriptor]| {
-        let list: Vec<_> = entries.iter().map(json).collect();
-        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, list.join(","));
-        source.add_manifest(Manifest::new(text, None, "test").unwrap(), Some(tag("v1")));
-    };
-    let mut entries = vec![
-        entry(0, r#""os":"linux","architecture":"amd64""#),
-        entry(1, r#""os":"windows","architecture":"amd64""#),
-        entry(2, r#""os":"linux","architecture":"arm64""#),
-        entry(3, r#""created":"never""#),
-    ];
-    // An artifact says of itself that it is no image: it is not even looked for.
-    let nowhere = verify::digest(Algorithm::Sha256, b"nowhere");
-    let mut artifact = Descriptor::new(media_type::OCI_MANIFEST, nowhere, 100);
-    artifact.artifact_type = Some("application/x".to_owned());
-    entries.push(artifact);
-    add(&entries);
-    let from: Arc<dyn Source> = source.clone();
-    let mut options = CopyOptions::default();
-    for (platforms, expected) in [
-        (&["linux/*"][..], Some(&[0, 2][..])),
-        (&["linux/amd64", "windows/amd64"], Some(&[0, 1])),
-        (&["linux/*", "plan9/*"], None),
-    ] {
-        options.platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
-        let sink: Arc<dyn Sink> = Arc::new(Memory::new());
-        let plan = copy::plan(&from, &[copy::Wanted::tag(&tag("v1"))], &sink, &options).await;
-        let Some(expected) = expected else {
-            let said = plan.unwrap_err().to_string();
-            assert!(said.ends_with("linux/amd64, linux/arm64, windows/amd64"), "{said}");
-            continue;
-        };
-        let plan = plan.unwrap();
-        let root = plan.manifests().last().unwrap();
-        let kept: Vec<_> = root.manifests().iter().map(|entry| &entry.digest).collect();
-        let expected: Vec<_> = expected.iter().map(|at| &entries[*at].digest).collect();
-        assert_eq!(kept, expected);
-    }
-    let many: Vec<_> = (0..33).map(|n| entry(n, r#""created":"never""#)).collect();
-    options.platforms = vec!["linux/*".parse().unwrap()];
-    for (count, limited) in [(33, true), (32, false)] {
-        add(&many[..count]);
-        let sink: Arc<dyn Sink> = Arc::new(Memory::new());
-        let error = copy(&from, &by_tag("v1"), &sink, None, &options).await.unwrap_err();
-        assert_eq!(matches!(error, Error::Limit { .. }), limited, "{error}");
-        let wanted = "linux/amd64".parse().unwrap();
-        let index = source.manifest(&by_tag("v1")).await.unwrap();
-        let error = select::image(source.as_ref(), index, &wanted).await.unwrap_err();
-        assert_eq!(matches!(error, Error::Limit { .. }), limited, "{error}");
-    }
-}
-
-#[tokio::test]
 async fn a_wildcard_keeps_every_entry_that_matches_through_indexes_within() {
     let memory = Arc::new(Memory::new());
     let named: Vec<_> = (1..=4).map(|n| image(&memory, &[noise(n, 10)], None)).collect();
