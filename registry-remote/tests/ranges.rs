@@ -22,6 +22,8 @@ use registry_transport::{RetryPolicy, Transport};
 const SIZE: usize = 12 << 20;
 /// So many bytes at a time make a connection slow enough for others to help.
 const PACE: (usize, Duration) = (64 << 10, Duration::from_millis(4));
+/// The stream of the whole takes so long that somebody looks at it in time, however busy the machine.
+const WHOLE: (usize, Duration) = (64 << 10, Duration::from_millis(12));
 
 /// An image with one large layer.
 fn image() -> Image {
@@ -51,7 +53,7 @@ fn stage(ranges: impl FnOnce(Rule) -> Rule) -> Stage {
     let registry = Registry::new().with_image("app", "v1", &image());
     let script = Script::registry(registry)
         .rule(ranges(blob().with_header("range")))
-        .rule(blob().always(slow(Reply::registry())));
+        .rule(blob().always(Reply::registry().drip(WHOLE.0, WHOLE.1)));
     Stage::single(script).unwrap()
 }
 
