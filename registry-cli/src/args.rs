@@ -49,6 +49,10 @@ pub(crate) struct Global {
     #[command(flatten)]
     pub(crate) login: LoginOptions,
 
+    /// Read every manifest back that is pushed, and compare it
+    #[arg(long, global = true)]
+    pub(crate) verify_push: bool,
+
     /// The longest wait that a registry may ask for before the command fails instead
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) max_wait: Option<u32>,
@@ -126,7 +130,7 @@ Exit codes:
   0 done                 4 denied          8 local: disk, file, layout, archive
   1 anything else        5 rate limited    9 conflict
   2 usage                6 integrity     130 interrupted
-  3 not found            7 network";
+  3 not found            7 network       143 terminated";
 
 #[cfg(test)]
 mod tests {

@@ -29,8 +29,10 @@ pub enum Exit {
     Local = 8,
     /// The state of the registry forbids it.
     Conflict = 9,
-    /// Ctrl-C, or a request to terminate.
+    /// Ctrl-C.
     Interrupted = 130,
+    /// A request to terminate (SIGTERM).
+    Terminated = 143,
 }
 
 impl Exit {

@@ -44,8 +44,9 @@ pub(crate) enum Failure {
     /// Whoever read standard output has gone, or it cannot take more.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    #[error("interrupted")]
-    Interrupted,
+    /// Somebody asked it to stop, and how.
+    #[error("{}", if *.0 == Exit::Terminated { "terminated" } else { "interrupted" })]
+    Stopped(Exit),
 }
 
 impl Failure {
@@ -78,7 +79,7 @@ impl Failure {
             Self::Output(_) => Exit::Local,
             #[cfg(feature = "serve")]
             Self::Local(_) => Exit::Local,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Stopped(exit) => *exit,
         }
     }
 
@@ -136,7 +137,7 @@ impl Failure {
             Self::Setup(error) => error.hint().map(Cow::from),
             Self::Credentials(error) => error.hint().map(Cow::from),
             Self::File { action, source, .. } => local_hint(action, source.kind()).map(Cow::from),
-            Self::Output(_) | Self::Interrupted => None,
+            Self::Output(_) | Self::Stopped(_) => None,
             #[cfg(feature = "serve")]
             Self::Local(_) => None,
         }

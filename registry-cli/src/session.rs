@@ -110,6 +110,7 @@ impl Session {
         let client = Client::builder()
             .transport(self.transport()?)
             .jobs(self.global.jobs)
+            .verify_pushes(self.global.verify_push)
             .build()
             .map_err(Failure::from)?;
         Ok(self.client.get_or_init(|| client))

@@ -10,7 +10,7 @@ use std::{
 
 use registry_authn::Environment;
 
-use crate::input::Input;
+use crate::{Exit, input::Input};
 
 /// The surroundings of a run: environment, streams, and the wish to stop.
 pub struct System {
@@ -22,7 +22,7 @@ pub struct System {
     pub(crate) stderr: Box<dyn Write + Send>,
     /// Whether standard error can replace a line.
     pub(crate) terminal: bool,
-    pub(crate) stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(crate) stop: Pin<Box<dyn Future<Output = Exit> + Send>>,
 }
 
 /// What a run wrote, kept in memory. Clones share it.
@@ -77,10 +77,13 @@ impl System {
         self
     }
 
-    /// A run stops when this is done.
+    /// A run stops when this is done, as by Ctrl-C.
     #[must_use]
     pub fn stop_when(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.stop = Box::pin(stop);
+        self.stop = Box::pin(async {
+            stop.await;
+            Exit::Interrupted
+        });
         self
     }
 }
@@ -106,8 +109,8 @@ impl Captured {
     }
 }
 
-/// Done when the process is asked to stop.
-async fn stop_signal() {
+/// Done when the process is asked to stop; with what it ends then.
+async fn stop_signal() -> Exit {
     let ctrl_c = async {
         // Without a handler the default stands: the signal ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -118,14 +121,14 @@ async fn stop_signal() {
     {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                () = ctrl_c => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+            return tokio::select! {
+                () = ctrl_c => Exit::Interrupted,
+                _ = terminate.recv() => Exit::Terminated,
+            };
         }
     }
     ctrl_c.await;
+    Exit::Interrupted
 }
 
 struct Kept(Arc<Mutex<Vec<u8>>>);

@@ -59,6 +59,7 @@ struct Settings {
     jobs: usize,
     platform: Platform,
     cancellation: Option<Cancellation>,
+    verify_pushes: bool,
 }
 
 /// What all clones of a client share.
@@ -111,6 +112,11 @@ impl Client {
     /// How many blobs move at a time.
     pub fn jobs(&self) -> usize {
         self.settings.jobs
+    }
+
+    /// Whether manifests are read back that were pushed.
+    pub(crate) fn verifies_pushes(&self) -> bool {
+        self.settings.verify_pushes
     }
 
     /// What is taken of an index where nothing else is asked for.

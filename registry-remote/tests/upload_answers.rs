@@ -20,7 +20,8 @@ use registry_faults::{
 };
 use registry_name::{Algorithm, Identifier};
 use registry_remote::{
-    ByteStream, Client, Descriptor, Error, Manifest, Memory, Sink as _, Source, Stored, verify,
+    ByteStream, Client, Descriptor, Error, ErrorKind, Manifest, Memory, Sink as _, Source, Stored,
+    media_type, verify,
 };
 use registry_transport::{RetryPolicy, Transport};
 use stage::{Stage, noise, remote};
@@ -159,6 +160,24 @@ async fn d06_a_blob_is_found_where_head_is_refused() {
         let mut other = blob.clone();
         other.size += 1;
         let error = app.has_blob(&other).await.unwrap_err();
-        assert_eq!(error.kind(), registry_remote::ErrorKind::Integrity, "{status}");
+        assert_eq!(error.kind(), ErrorKind::Integrity, "{status}");
     }
+}
+
+#[tokio::test]
+async fn p12_a_registry_that_keeps_something_else_is_found_out_where_that_is_asked_for() {
+    let text = r#"{"schemaVersion":2,"manifests":[]}"#;
+    let index = Manifest::new(text, Some(media_type::OCI_INDEX), "test").unwrap();
+    let kept = Reply::new(200).header("Content-Type", media_type::OCI_INDEX).body("{ }");
+    let script = Script::registry(Scripted::new()).rule(on("GET", "*/manifests/*").always(kept));
+    let stage = origin::Stage::single(script).unwrap();
+    let push = async |verify| {
+        let client = Client::builder().verify_pushes(verify).build().unwrap();
+        let remote = client.remote(&format!("{}/app", stage.host()).parse().unwrap());
+        remote.put_manifest_as(&index, Some(&"v1".parse().unwrap())).await
+    };
+    push(false).await.unwrap();
+    let error = push(true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert!(error.to_string().contains(&index.digest().to_string()), "{error}");
 }

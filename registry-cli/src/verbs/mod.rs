@@ -19,7 +19,7 @@ mod version;
 
 use clap::Subcommand;
 
-use crate::{failure::Failure, session::Session};
+use crate::{Exit, failure::Failure, session::Session};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -53,14 +53,14 @@ impl Command {
     pub(crate) async fn run(
         self,
         session: &Session,
-        stop: impl Future<Output = ()> + Send,
+        stop: impl Future<Output = Exit> + Send,
     ) -> Result<(), Failure> {
         match self {
             #[cfg(feature = "serve")]
             Self::Serve(arguments) => arguments.run(session, stop).await,
             Self::Verb(verb) => tokio::select! {
                 biased;
-                () = stop => Err(Failure::Interrupted),
+                exit = stop => Err(Failure::Stopped(exit)),
                 result = verb.run(session) => result,
             },
         }

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use registry_serve::{Access, Bearer, Builder, Fault, Registry, RequestRecord, Rights, Tls, Users};
 use serde::Serialize;
 
-use crate::{console::Console, failure::Failure, files, session::Session};
+use crate::{Exit, console::Console, failure::Failure, files, session::Session};
 
 /// Run a registry on this machine
 ///
@@ -163,7 +163,7 @@ impl Arguments {
     pub(crate) async fn run(
         self,
         session: &Session,
-        stop: impl Future<Output = ()>,
+        stop: impl Future<Output = Exit>,
     ) -> Result<(), Failure> {
         session.no_platform()?;
         let mut registry =

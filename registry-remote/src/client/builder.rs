@@ -102,6 +102,15 @@ impl Builder {
         self
     }
 
+    /// Whether every manifest that is pushed is read back by its digest and compared, one request
+    /// more for each; not unless set. For a registry that one does not trust to keep what it
+    /// confirms: pushing fails with [`Error::Integrity`] then.
+    #[must_use]
+    pub fn verify_pushes(mut self, verify: bool) -> Self {
+        self.settings.verify_pushes = verify;
+        self
+    }
+
     /// Ends everything that this client does once it is cancelled: what is running, and what is
     /// read later through an image or a layer that was got before.
     #[must_use]
@@ -158,7 +167,12 @@ impl Default for Way {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { jobs: DEFAULT_JOBS, platform: Platform::linux_amd64(), cancellation: None }
+        Self {
+            jobs: DEFAULT_JOBS,
+            platform: Platform::linux_amd64(),
+            cancellation: None,
+            verify_pushes: false,
+        }
     }
 }
 

@@ -92,8 +92,9 @@ impl Remote {
     /// Where the manifest has a subject and the registry does not keep referrers itself, the
     /// referrers tag is kept up to date.
     ///
-    /// A registry that says it stored the manifest is believed, unless it names another digest. What it
-    /// serves is verified by whoever reads it; [`get`](Self::get) by digest tells at once.
+    /// A registry that says it stored the manifest is believed, unless it names another digest, or
+    /// [`verify_pushes`](crate::ClientBuilder::verify_pushes) asks to see it. What it serves is
+    /// verified by whoever reads it.
     ///
     /// # Errors
     ///
@@ -171,6 +172,9 @@ impl Remote {
         }
         for tag in left {
             subject |= self.put_one(&Identifier::Tag(tag), raw).await?.subject;
+        }
+        if self.client.verifies_pushes() {
+            self.upstream().get(&Identifier::Digest(raw.digest.clone())).await?;
         }
         Ok(subject)
     }
