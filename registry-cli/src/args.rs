@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
 /// What every verb understands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Global {
     /// Take only this platform of an index; may be given several times
     #[arg(long, global = true, value_name = "OS/ARCH[/VARIANT]", value_delimiter = ',')]
