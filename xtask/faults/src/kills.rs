@@ -6,11 +6,12 @@ mod judged;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::alone;
 use crate::content::{Blob, Image, LAYER_GZIP, noise};
 use crate::layout::Layout;
 use crate::origin::{Log, Origin, Reply, Script, Stage, on};
@@ -210,15 +211,9 @@ struct Program<'a> {
 
 impl Program<'_> {
     fn start(&self, words: &[String]) -> io::Result<Child> {
-        let mut command = Command::new(self.binary);
-        command.arg("--quiet").args(words).stdin(Stdio::null()).stderr(Stdio::piped());
-        for variable in ["HOME", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
-            command.env(variable, &self.home);
-        }
-        for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-            command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
-        }
-        command.stdout(Stdio::null()).spawn()
+        let mut command = alone(self.binary, &self.home);
+        command.arg("--quiet").args(words);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
     }
 
     /// Starts it and kills it; says whether it was over before.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alone;
 mod background;
 pub mod catalogue;
 pub mod content;
@@ -16,3 +17,5 @@ pub mod sample;
 pub mod scenario;
 pub mod tls;
 pub mod upload_cuts;
+
+pub use alone::alone;

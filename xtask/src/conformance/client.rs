@@ -51,7 +51,7 @@ async fn play(
     for scenario in catalogue::all() {
         if arguments.is_selected(scenario.name, scenario.ids) {
             let row = match client.lacks(&scenario) {
-                Some(reason) => row(&scenario, subject, Verdict::Skipped(reason)),
+                Some(reason) => of(&scenario, subject, Verdict::Skipped(reason)),
                 None => judge(&scenario, subject, client).await?,
             };
             report.add(row, arguments.transcript);
@@ -62,23 +62,29 @@ async fn play(
 
 async fn judge(scenario: &Scenario, subject: &str, client: &impl Client) -> Result<Row> {
     let played = scenario.play(client).await?;
-    let time = played.elapsed;
-    if played.passed() {
-        return Ok(Row { time, ..row(scenario, subject, Verdict::Passed) });
-    }
-    let failed = row(scenario, subject, Verdict::Failed(played.faults));
-    Ok(Row { time, transcript: played.transcript, ..failed })
+    let transcript = if played.passed() { Vec::new() } else { played.transcript };
+    let judged = of(scenario, subject, verdict(played.faults));
+    Ok(Row { time: played.elapsed, transcript, ..judged })
 }
 
-fn row(scenario: &Scenario, subject: &str, verdict: Verdict) -> Row {
+fn of(scenario: &Scenario, subject: &str, verdict: Verdict) -> Row {
+    row(subject, scenario.name, scenario.ids, scenario.title, verdict)
+}
+
+/// The row of a scenario, or of a whole matrix.
+fn row(subject: &str, name: &str, ids: &[&str], title: &str, verdict: Verdict) -> Row {
     Row {
         side: "client",
         subject: subject.to_owned(),
-        name: scenario.name.to_owned(),
-        ids: scenario.ids.iter().map(|id| (*id).to_owned()).collect(),
-        title: scenario.title.to_owned(),
+        name: name.to_owned(),
+        ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        title: title.to_owned(),
         verdict,
         time: Duration::ZERO,
         transcript: Vec::new(),
     }
+}
+
+fn verdict(faults: Vec<String>) -> Verdict {
+    if faults.is_empty() { Verdict::Passed } else { Verdict::Failed(faults) }
 }

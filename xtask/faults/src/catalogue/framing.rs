@@ -54,9 +54,7 @@ fn lengths() -> Vec<Scenario> {
         let reply = [head.as_bytes(), lengths.as_bytes(), b"\r\n\r\n", &chunked].concat();
         on("GET", PATH).always(Reply::raw(reply))
     };
-    let smuggling = |name, title, lengths: &str| {
-        Scenario::new(&["H02"], name, title).with_rules([both(lengths)])
-    };
+    let smuggling = |name, title, lengths| answered(&["H02"], name, title, both(lengths));
     vec![
         wrong(
             "length-twice",
@@ -182,18 +180,12 @@ fn chunks() -> Vec<Scenario> {
             .requests("A", "GET", &path, 1..=12)
             .sent("A", "GET", &path, 24 << 20)
     };
-    let mut trailers = Scenario::new(
-        &["H09"],
-        "trailers-for-ever",
-        "There are megabytes of trailers behind a layer",
-    );
     let mut body = format!("{:x}\r\n", layer.bytes.len()).into_bytes();
     body.extend_from_slice(&layer.bytes);
     body.extend_from_slice(b"\r\n0\r\n");
     body.extend("X-Trailer: x\r\n".repeat(100_000).into_bytes());
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
-    trailers =
-        trailers.with_rules([on("GET", path.as_str()).times(1, Reply::raw([head, body].concat()))]);
+    let trailers = on("GET", path.as_str()).times(1, Reply::raw([head, body].concat()));
     vec![
         once("chunk-cut", "A chunk ends early, once", "400\r\nabc"),
         once("chunk-without-end", "The last chunk is missing, once", "3\r\nabc\r\n"),
@@ -208,6 +200,11 @@ fn chunks() -> Vec<Scenario> {
             "A chunk has a megabyte of extensions",
             &format!("3;{}\r\nabc\r\n0\r\n\r\n", "x=y;".repeat(1 << 18)),
         ),
-        trailers,
+        answered(
+            &["H09"],
+            "trailers-for-ever",
+            "There are megabytes of trailers behind a layer",
+            trailers,
+        ),
     ]
 }

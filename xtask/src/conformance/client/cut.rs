@@ -9,7 +9,8 @@ use registry_name::Repository;
 use registry_remote::{Client, Descriptor, media_type, read_blob};
 use registry_transport::{RetryPolicy, Transport};
 
-use super::super::{Arguments, Report, Row, report::Verdict};
+use super::super::{Arguments, Report, Row};
+use super::{row, verdict};
 
 pub(super) const NAME: &str = "download-cut-matrix";
 pub(super) const IDS: &[&str] = &["D01", "D02", "D08", "D10", "D12"];
@@ -28,18 +29,10 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     };
     let played = cuts::play(&cuts::all(), fetch).await?;
     let (cuts, requests, mib) = (played.cuts, played.requests, played.sent >> 20);
+    let title = format!("{cuts} cut downloads, {requests} requests, {mib} MiB sent");
     let row = Row {
-        side: "client",
-        subject: "registry-remote".to_owned(),
-        name: NAME.to_owned(),
-        ids: IDS.iter().map(|id| (*id).to_owned()).collect(),
-        title: format!("{cuts} cut downloads, {requests} requests, {mib} MiB sent"),
-        verdict: match played.faults.len() {
-            0 => Verdict::Passed,
-            _ => Verdict::Failed(played.faults),
-        },
         time: started.elapsed(),
-        transcript: Vec::new(),
+        ..row("registry-remote", NAME, IDS, &title, verdict(played.faults))
     };
     report.add(row, false);
     Ok(())

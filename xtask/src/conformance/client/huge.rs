@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use registry_faults::alone;
 use registry_faults::content::{Blob, Image, LAYER_GZIP, Repeated};
 use registry_faults::layout::digest_of_file;
 use registry_faults::origin::{End, Reply, Script, Stage, on};
 use registry_faults::registry::Registry;
 use serde_json::json;
 
-use super::super::{Arguments, Report, Row, report::Verdict};
+use super::super::{Arguments, Report, Row};
+use super::{row, verdict};
 use crate::bench::measure::measured;
 use crate::run::workspace;
 
@@ -37,19 +39,12 @@ pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> 
     let mut faults = Vec::new();
     let peaks = play(binary, scratch.path(), &mut faults)?;
     let [pull, push] = peaks.map(|peak| f64::from(peak) / 1024.0);
-    let row = Row {
-        side: "client",
-        subject: "registry".to_owned(),
-        name: NAME.to_owned(),
-        ids: IDS.iter().map(|id| (*id).to_owned()).collect(),
-        title: format!(
-            "{} GiB, cut at 4 GiB and a byte: pulled with {pull:.1} MiB, pushed with {push:.1} MiB",
-            SIZE >> 30
-        ),
-        verdict: if faults.is_empty() { Verdict::Passed } else { Verdict::Failed(faults) },
-        time: started.elapsed(),
-        transcript: Vec::new(),
-    };
+    let title = format!(
+        "{} GiB, cut at 4 GiB and a byte: pulled with {pull:.1} MiB, pushed with {push:.1} MiB",
+        SIZE >> 30
+    );
+    let row =
+        Row { time: started.elapsed(), ..row("registry", NAME, IDS, &title, verdict(faults)) };
     report.add(row, false);
     Ok(())
 }
@@ -105,11 +100,8 @@ fn play(binary: &Path, scratch: &Path, faults: &mut Vec<String>) -> Result<[u32;
 }
 
 fn peak(binary: &Path, home: &Path, words: &[&str], faults: &mut Vec<String>) -> Result<u32> {
-    let mut command = Command::new(binary);
+    let mut command = alone(binary, home);
     command.arg("--quiet").args(words).stdin(Stdio::null());
-    for variable in ["HOME", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
-        command.env(variable, home);
-    }
     let peak = measured(&mut command)?.peak.context("this system does not tell peak memory")?;
     if peak > MOST {
         faults.push(format!("{} took {peak} KiB, more than {MOST}", words.first().unwrap_or(&"")));

@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 use registry_faults::kills;
 
-use super::super::{Arguments, Report, Row, report::Verdict};
+use super::super::{Arguments, Report, Row};
+use super::{row, verdict};
 
 const NAME: &str = "kill-matrix";
 const IDS: &[&str] = &["F06", "F08"];
@@ -19,20 +20,12 @@ pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> 
     let played = kills::play(&kills::all(arguments.seed), binary)?;
     let (kills, over, seed) = (played.kills, played.over, arguments.seed);
     let (kept, again) = (played.kept >> 20, played.again >> 20);
+    let title = format!(
+        "{kills} kills (seed {seed}), {over} of them too late; {kept} MiB were kept, {again} MiB moved for the rest"
+    );
     let row = Row {
-        side: "client",
-        subject: "registry".to_owned(),
-        name: NAME.to_owned(),
-        ids: IDS.iter().map(|id| (*id).to_owned()).collect(),
-        title: format!(
-            "{kills} kills (seed {seed}), {over} of them too late; {kept} MiB were kept, {again} MiB moved for the rest"
-        ),
-        verdict: match played.faults.len() {
-            0 => Verdict::Passed,
-            _ => Verdict::Failed(played.faults),
-        },
         time: started.elapsed(),
-        transcript: Vec::new(),
+        ..row("registry", NAME, IDS, &title, verdict(played.faults))
     };
     report.add(row, false);
     Ok(())

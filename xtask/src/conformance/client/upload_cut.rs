@@ -9,7 +9,8 @@ use registry_name::Repository;
 use registry_remote::{Client, Memory, Sink as _, Source, media_type};
 use registry_transport::{RetryPolicy, Transport};
 
-use super::super::{Arguments, Report, Row, report::Verdict};
+use super::super::{Arguments, Report, Row};
+use super::{row, verdict};
 
 pub(super) const NAME: &str = "upload-cut-matrix";
 pub(super) const IDS: &[&str] = &["U01", "U02", "U04", "U05", "U06"];
@@ -29,20 +30,12 @@ pub(super) async fn run(arguments: &Arguments, report: &mut Report) -> Result<()
     let played = upload_cuts::play(&upload_cuts::all(), push).await?;
     let (cuts, requests) = (played.cuts, played.requests);
     let (settled, refused) = (played.settled, played.refused);
+    let title = format!(
+        "{cuts} cut uploads, {requests} requests, {settled} commits in doubt settled, {refused} given up"
+    );
     let row = Row {
-        side: "client",
-        subject: "registry-remote".to_owned(),
-        name: NAME.to_owned(),
-        ids: IDS.iter().map(|id| (*id).to_owned()).collect(),
-        title: format!(
-            "{cuts} cut uploads, {requests} requests, {settled} commits in doubt settled, {refused} given up"
-        ),
-        verdict: match played.faults.len() {
-            0 => Verdict::Passed,
-            _ => Verdict::Failed(played.faults),
-        },
         time: started.elapsed(),
-        transcript: Vec::new(),
+        ..row("registry-remote", NAME, IDS, &title, verdict(played.faults))
     };
     report.add(row, false);
     Ok(())
