@@ -7,7 +7,9 @@ use http::{
 };
 use registry_authn::Scopes;
 use registry_name::{Algorithm, Digest, Repository};
-use registry_transport::{Body, Error as TransportError, ErrorKind, Replay, Request, Response};
+use registry_transport::{
+    Body, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
+};
 use url::Url;
 
 use super::{Session, progress::Next, progress::Progress};
@@ -64,14 +66,17 @@ pub(super) async fn post_whole(
         .body(Body::bytes(bytes));
     let sent = remote.client.transport().send(request).await;
     begun(remote, sent, Some(&descriptor.digest), |error| {
+        // No source was named, so this is about the target: no other request helps either.
+        let no_repository = has_code(error, &[ErrorCode::NameUnknown]);
         // What is larger than allowed here may still be taken in pieces.
-        matches!(
-            error.kind(),
-            ErrorKind::Rejected
-                | ErrorKind::Unsupported
-                | ErrorKind::TooLarge
-                | ErrorKind::NotFound
-        )
+        !no_repository
+            && matches!(
+                error.kind(),
+                ErrorKind::Rejected
+                    | ErrorKind::Unsupported
+                    | ErrorKind::TooLarge
+                    | ErrorKind::NotFound
+            )
     })
 }
 
@@ -183,6 +188,11 @@ pub(super) fn patched(
 pub(super) fn names(response: &Response, digest: &Digest) -> bool {
     let said = response.header(DIGEST).and_then(|text| text.parse::<Digest>().ok());
     said.is_none_or(|said| said == *digest || said.algorithm() != digest.algorithm())
+}
+
+/// Whether the registry gave one of these codes.
+pub(super) fn has_code(error: &TransportError, codes: &[ErrorCode]) -> bool {
+    error.diagnostics().iter().any(|diagnostic| codes.contains(&diagnostic.code))
 }
 
 /// A session may move with every answer; where it does not say so, or says it badly, it stays.

@@ -7,7 +7,7 @@ use super::{
     Session,
     content::Content,
     progress::{Next, Progress, Way, may_shrink},
-    requests::{ask, is_there, names, patch, patched, put},
+    requests::{ask, has_code, is_there, names, patch, patched, put},
 };
 use crate::{Error, learnt::Learnt, remote::Remote};
 
@@ -285,8 +285,4 @@ fn is_disputed(error: &TransportError) -> bool {
     };
     let is_unclear = error.diagnostics().iter().all(|said| unclear(&said.code));
     has_code(error, DISPUTES) || (matches!(status, Some(400 | 416 | 422)) && is_unclear)
-}
-
-fn has_code(error: &TransportError, codes: &[ErrorCode]) -> bool {
-    error.diagnostics().iter().any(|diagnostic| codes.contains(&diagnostic.code))
 }

@@ -275,8 +275,8 @@ fn begun() -> Vec<Scenario> {
             ))),
         )
         .expecting(Expect::Failure(&[Class::NotFound]))
-        // Each of three blobs asks once and begins once, if it gets so far before another fails.
-        .requests("A", "POST", UPLOADS, 1..=6),
+        // Side by side, two small blobs begin once, and the larger one asks before it does.
+        .requests("A", "POST", UPLOADS, 1..=4),
         push(&["P03"], "mounts-denied", "A request to mount is denied")
             .at("A", says(Reply::new(403)))
             .requests("A", "POST", UPLOADS, 4..=4),
