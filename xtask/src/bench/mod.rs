@@ -1,6 +1,7 @@
 //! Measurements: the same work, in turns, by our program and by those of others at their default settings, in one run. What counts is
 //! the ratio; the figures are this machine's, at this moment.
 
+mod floor;
 pub(crate) mod measure;
 mod network;
 mod programs;
@@ -54,6 +55,9 @@ struct Row {
     peak: Option<u32>,
 }
 
+/// Whose row says what the machine allows.
+const FLOOR: &str = "curl (the floor)";
+
 /// How far we are from what is aimed at.
 #[derive(Debug, Serialize)]
 struct Judgement {
@@ -61,6 +65,8 @@ struct Judgement {
     aim: String,
     figure: f64,
     met: bool,
+    /// Our time by that of the floor, where there is one.
+    floor: Option<f64>,
 }
 
 /// All that a run found out.
@@ -91,8 +97,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let met = results.judgements.iter().filter(|judgement| judgement.met).count();
     println!("\n{met} of {} aims met", results.judgements.len());
-    for Judgement { work, aim, figure, .. } in results.judgements.iter().filter(|j| !j.met) {
-        println!("  not met: {work}: {aim}, and it is {figure:.2}");
+    for Judgement { work, aim, figure, floor, .. } in results.judgements.iter().filter(|j| !j.met) {
+        let floor = floor.map_or(String::new(), |ratio| format!(" ({ratio:.2} of the floor's)"));
+        println!("  not met: {work}: {aim}, and it is {figure:.2}{floor}");
     }
     let folder = workspace().join("target/bench");
     let file = folder.join("results.json");
@@ -137,7 +144,7 @@ fn compare(
     let mut stage = set()?;
     let row = |program: &Program| Row::new(work.name, program.name);
     let mut rows: Vec<Row> = programs.iter().map(row).collect();
-    let mut floor = Row::new(work.name, "curl (the floor)");
+    let mut floor = Row::new(work.name, FLOOR);
     for round in 0..=rounds {
         for (program, row) in programs.iter().zip(&mut rows) {
             if matches!(work.kind, Kind::Push | Kind::Copy) {
@@ -146,8 +153,11 @@ fn compare(
             }
             turn(work, &stage, program, row, round)?;
         }
-        if matches!(work.kind, Kind::Pull | Kind::Archive) && !work.is_rough() {
-            floor.count(round, measured(&mut stage.floor(work)?)?);
+        if matches!(work.kind, Kind::Push) {
+            stage = set()?;
+        }
+        if let Some(mut curl) = stage.floor(work)? {
+            floor.count(round, measured(&mut curl)?);
         }
     }
     rows.push(floor);
@@ -237,7 +247,8 @@ fn print(rows: &[Row], ours: &str) {
 /// Compares our row with what is aimed at.
 fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
     let Some(ours) = rows.iter().find(|row| row.by == OURS) else { return Vec::new() };
-    let peers = rows.iter().filter(|row| row.by != OURS && !row.by.starts_with("curl"));
+    let floor = rows.iter().find(|row| row.by == FLOOR).map(|row| ours.median / row.median);
+    let peers = rows.iter().filter(|row| row.by != OURS && row.by != FLOOR);
     // Whoever fails now and then is no measure.
     let best = peers.filter(|row| row.failed == 0).map(|row| row.median).min_by(f64::total_cmp);
     let judgements = work.aims.iter().filter_map(|aim| {
@@ -250,7 +261,8 @@ fn judge(work: &Work, rows: &[Row]) -> Vec<Judgement> {
             }
             Aim::Peak(most) => (format!("at most {most:.0} MiB"), mebibytes(ours.peak?), most),
         };
-        Some(Judgement { work: work.name, aim, figure, met: figure <= most && ours.failed == 0 })
+        let met = figure <= most && ours.failed == 0;
+        Some(Judgement { work: work.name, aim, figure, met, floor })
     });
     let judgements: Vec<_> = judgements.collect();
     for Judgement { aim, figure, met, .. } in &judgements {

@@ -14,6 +14,7 @@ use registry_transport::{Hosts, Method, PAGE_CAP, Request, Transport};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::floor::{Curl, Layer};
 use super::network::Network;
 use super::programs::{Deed, Program, Reach};
 use super::works::{Image, Kind, Server, Work};
@@ -131,33 +132,31 @@ impl Stage {
         Ok(traffic)
     }
 
-    /// The command of a parallel download of the image's layers by curl: eight ranges at a time.
-    pub(crate) fn floor(&self, work: &Work) -> Result<Command> {
-        const CONNECTIONS: u64 = 8;
-        let scheme = if work.tls { "https" } else { "http" };
-        let host = self.reach.hosts.first().context("no registry")?;
-        let Image { layers, bytes } = work.image;
-        let parts = if bytes < 1 << 20 { 1 } else { CONNECTIONS.div_ceil(layers as u64) };
-        let mut curl = Command::new("curl");
-        curl.args(["-sS", "--fail", "--parallel", "--parallel-immediate", "--parallel-max", "8"]);
-        if let Some(authority) = &self.reach.authority {
-            curl.arg("--cacert").arg(authority);
-        }
-        for (n, digest) in layer_digests(&self.layout)?.iter().enumerate() {
-            for part in 0..parts {
-                let (from, to) = (bytes * part / parts, bytes * (part + 1) / parts - 1);
-                let file = self.folder.path().join(format!("floor-{n}-{part}"));
-                if n + usize::try_from(part)? > 0 {
-                    curl.args(["--next", "-sS", "--fail"]);
-                    if let Some(authority) = &self.reach.authority {
-                        curl.arg("--cacert").arg(authority);
-                    }
-                }
-                curl.args(["--range", &format!("{from}-{to}"), "-o"]).arg(file);
-                curl.arg(format!("{scheme}://{host}/v2/image/blobs/{digest}"));
+    /// The command by which `curl` moves the same bytes, for work that moves some.
+    pub(crate) fn floor(&self, work: &Work) -> Result<Option<Command>> {
+        let layers = layers(&self.layout)?;
+        let curl = Curl::new(self.reach.authority.as_deref());
+        match (work.kind, self.registries.as_slice()) {
+            _ if work.is_rough() => Ok(None),
+            (Kind::Pull | Kind::Archive, _) => {
+                let host = self.reach.hosts.first().context("no registry")?;
+                let scheme = if work.tls { "https" } else { "http" };
+                let from = format!("{scheme}://{host}/v2/image/blobs/");
+                Ok(Some(curl.pull(&from, &layers, work.image.bytes, self.folder.path())))
             }
+            // Its sessions are open before it begins: only the bytes count.
+            (
+                Kind::Push,
+                [Registry { served: Served::Ours(serving, transport), network: None, .. }],
+            ) => {
+                let uploads = layers.into_iter().map(|(digest, file)| {
+                    let url = self.runtime.block_on(session(serving, transport, &digest))?;
+                    Ok((file, url))
+                });
+                Ok(Some(curl.push(&uploads.collect::<Result<Vec<_>>>()?)))
+            }
+            _ => Ok(None),
         }
-        Ok(curl)
     }
 
     fn log_in(&mut self, work: &Work) -> Result<()> {
@@ -263,10 +262,20 @@ pub(crate) fn image(images: &Path, Image { layers, bytes }: Image) -> Result<Pat
     Ok(layout)
 }
 
-fn layer_digests(layout: &Path) -> Result<Vec<String>> {
+/// Opens an upload session at a registry; where a blob of this digest is then put.
+async fn session(serving: &Serving, transport: &Transport, digest: &str) -> Result<String> {
+    let request = Request::new(Method::POST, &serving.host()?.parse()?, "/v2/floor/blobs/uploads/");
+    let mut url = transport.send(request.expect(&[202])).await?.location()?;
+    url.query_pairs_mut().append_pair("digest", digest);
+    Ok(url.into())
+}
+
+/// The layers of the image in a layout.
+fn layers(layout: &Path) -> Result<Vec<Layer>> {
+    let file = |digest: &str| layout.join("blobs").join(digest.replacen(':', "/", 1));
     let digest = registry_faults::layout::resolve(layout, "v1")?.context("the image has no tag")?;
-    let manifest = fs::read(layout.join("blobs").join(digest.replacen(':', "/", 1)))?;
-    let manifest: serde_json::Value = serde_json::from_slice(&manifest)?;
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(file(&digest))?)?;
     let layers = manifest["layers"].as_array().context("the manifest has no layers")?;
-    Ok(layers.iter().filter_map(|layer| Some(layer["digest"].as_str()?.to_owned())).collect())
+    let digests = layers.iter().filter_map(|layer| layer["digest"].as_str());
+    Ok(digests.map(|digest| (digest.to_owned(), file(digest))).collect())
 }
