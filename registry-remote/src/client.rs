@@ -12,8 +12,8 @@ pub use self::builder::Builder as ClientBuilder;
 use crate::{
     CopyOptions, Error, Platform, Remote,
     learnt::{Learnt, Lessons},
-    limits::RANGED_CONNECTIONS,
     remote::{OpenUploads, Places, Recent, Repositories, Turns},
+    tuning::RANGED_CONNECTIONS,
 };
 
 /// A client for any number of registries. Cheap to clone; clones share connections, tokens and

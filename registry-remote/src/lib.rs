@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod archive;
-mod bounds;
 mod client;
 mod compose;
 pub mod copy;
@@ -22,6 +21,7 @@ mod remote;
 pub mod select;
 mod store;
 mod summary;
+mod tuning;
 pub mod verify;
 
 pub use self::{

@@ -41,7 +41,7 @@ impl Parts {
         + Sync
         + 'static,
     ) -> Self {
-        let seats = Arc::new(Semaphore::new(crate::limits::RANGED_CONNECTIONS));
+        let seats = Arc::new(Semaphore::new(crate::tuning::RANGED_CONNECTIONS));
         Self { open: Arc::new(open), seats }
     }
 

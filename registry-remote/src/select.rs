@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     Descriptor, Error, Manifest, Mismatch, Platform, Source,
-    bounds::Allowance,
     image::{Config, MAX_CONFIG},
+    limits::Allowance,
     media_type, read_blob,
 };
 

@@ -16,7 +16,7 @@ use super::{
     plan::{Found, Node, Root},
 };
 use crate::{
-    Descriptor, Error, Manifest, Platform, Sink, Source, bounds::Allowance, media_type, select,
+    Descriptor, Error, Manifest, Platform, Sink, Source, limits::Allowance, media_type, select,
     store::named_manifest,
 };
 

@@ -28,7 +28,7 @@ pub use self::{
     plan::{Plan, Root},
     report::Report,
 };
-pub use crate::bounds::Limits;
+pub use crate::limits::Limits;
 use crate::{Error, Sink, Source};
 
 /// One image to copy: what names it in the source, and its tags in the sink. Without a tag it

@@ -5,10 +5,10 @@ use std::{fmt, num::NonZeroU64};
 use registry_transport::Cancellation;
 
 use super::{CopyListener, Limits, event::Listener};
-use crate::{Platform, bounds, limits};
+use crate::{Platform, limits, tuning};
 
 /// How many blobs move at a time, unless somebody says otherwise.
-pub const DEFAULT_JOBS: usize = limits::JOBS;
+pub const DEFAULT_JOBS: usize = tuning::JOBS;
 
 /// How a copy is done. The default copies what is asked for, whole, and nothing beside it.
 ///
@@ -92,7 +92,7 @@ impl Default for CopyOptions {
 
 impl Default for Referring {
     fn default() -> Self {
-        Self { depth: bounds::DEPTH, artifact_types: Vec::new() }
+        Self { depth: limits::DEPTH, artifact_types: Vec::new() }
     }
 }
 

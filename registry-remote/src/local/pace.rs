@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{RANGED_FROM, RANGES};
+use crate::tuning::{RANGED_FROM, RANGES};
 
 /// How long the throughput is watched before a decision.
 pub(crate) const WINDOW: Duration = Duration::from_millis(100);

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{assembly::Assembly, draft::Draft, feed::Feed, ranges, read, spans::Spans};
-use crate::{Descriptor, Error, Source, limits::RANGED_FROM, store::open_blob};
+use crate::{Descriptor, Error, Source, store::open_blob, tuning::RANGED_FROM};
 
 /// A place in a file where something is written.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use super::{
     Remote,
     resume::{Answer, Progress, Start, Validator},
 };
-use crate::{CopyEvent, Descriptor, Error, Mismatch, limits};
+use crate::{CopyEvent, Descriptor, Error, Mismatch, tuning};
 
 /// How long to listen for a byte too many after the last one; what else ends a body of unknown
 /// length is not worth waiting for.
@@ -226,7 +226,7 @@ impl Blob {
             Some(url) => request.to(url.clone()).without_secrets(),
             None => request,
         };
-        let shared = self.descriptor.size <= limits::SHARED_UP_TO;
+        let shared = self.descriptor.size <= tuning::SHARED_UP_TO;
         let request = if shared { request } else { request.bulk() };
         let (from, end) = (self.progress.position(), self.progress.end());
         match (ranged, self.part) {

@@ -60,7 +60,7 @@ impl<'a> Raw<'a> {
 
 /// What a registry said of a manifest that it stored.
 #[derive(Debug, Default)]
-struct Stored {
+struct Receipt {
     /// It keeps the referrers of the manifest's subject itself.
     subject: bool,
     /// Tags that it set, where it was asked to set several.
@@ -160,10 +160,10 @@ impl Remote {
         let mut by_digest = !tags.is_empty() && raw.digest.algorithm() == Algorithm::Sha256;
         if tags.len() > 1 && self.client.learnt(&self.registry).many_tags != Some(false) {
             for tags in tags.chunks(MANY) {
-                let Some(stored) = self.put_many(raw, tags).await? else { break };
+                let Some(receipt) = self.put_many(raw, tags).await? else { break };
                 by_digest = true;
-                subject |= stored.subject;
-                left.retain(|tag| !stored.tags.contains(tag));
+                subject |= receipt.subject;
+                left.retain(|tag| !receipt.tags.contains(tag));
             }
         }
         if !by_digest {
@@ -181,12 +181,12 @@ impl Remote {
 
     /// Several tags in one request. `None`: this registry does not know how; whatever it did set
     /// is set again one by one.
-    async fn put_many(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<Option<Stored>, Error> {
+    async fn put_many(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<Option<Receipt>, Error> {
         let query: Vec<_> = tags.iter().map(|tag| format!("tag={tag}")).collect();
         let route = format!("manifests/{}?{}", raw.digest, query.join("&"));
         let sent = self.client.transport().send(self.putting(&route, raw)).await;
         let what = self.name(&Identifier::Digest(raw.digest.clone()));
-        let stored = match sent {
+        let receipt = match sent {
             Ok(response) => judge(&response, raw, &what)?,
             Err(error) if error.is_retryable() => return Ok(None),
             Err(error) if is_misunderstood(&error) => {
@@ -197,18 +197,18 @@ impl Remote {
                 return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
             }
         };
-        let known = !stored.tags.is_empty();
+        let known = !receipt.tags.is_empty();
         self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(known));
-        for tag in &stored.tags {
+        for tag in &receipt.tags {
             let name = Identifier::Tag(tag.clone());
             self.client.state().recent.wrote(&self.repository, &name, raw.digest);
         }
-        Ok(Some(stored))
+        Ok(Some(receipt))
     }
 
     /// Puts, and where an answer got lost looks before it puts again: somebody else may have
     /// moved the tag since.
-    async fn put_one(&self, name: &Identifier, raw: &Raw<'_>) -> Result<Stored, Error> {
+    async fn put_one(&self, name: &Identifier, raw: &Raw<'_>) -> Result<Receipt, Error> {
         let recent = &self.client.state().recent;
         let what = self.name(name);
         let mut before = recent.last(&self.repository, name);
@@ -218,9 +218,9 @@ impl Remote {
                 self.client.transport().send(self.putting(&format!("manifests/{name}"), raw));
             let error = match sent.await {
                 Ok(response) => {
-                    let stored = judge(&response, raw, &what)?;
+                    let receipt = judge(&response, raw, &what)?;
                     recent.wrote(&self.repository, name, raw.digest);
-                    return Ok(stored);
+                    return Ok(receipt);
                 }
                 Err(error) if puts < MAX_PUTS && error.is_retryable() => error,
                 Err(error) => {
@@ -229,7 +229,7 @@ impl Remote {
             };
             let found = self.upstream().head_manifest(name).await?.map(|found| found.digest);
             if found.as_ref().is_some_and(|found| raw.is_named(found)) {
-                return Ok(Stored::default());
+                return Ok(Receipt::default());
             }
             if before.is_some_and(|before| before.0 != found) {
                 let (ours, source) = (raw.digest.clone(), error);
@@ -264,7 +264,7 @@ fn is_misunderstood(error: &TransportError) -> bool {
 }
 
 /// Compares what the registry says it stored, and sees what else it says.
-fn judge(response: &Response, raw: &Raw<'_>, what: &str) -> Result<Stored, Error> {
+fn judge(response: &Response, raw: &Raw<'_>, what: &str) -> Result<Receipt, Error> {
     if let Some(stored) = announced(response)
         && !raw.is_named(&stored)
     {
@@ -278,5 +278,5 @@ fn judge(response: &Response, raw: &Raw<'_>, what: &str) -> Result<Stored, Error
     let lines = response.headers().get_all(TAG).iter().map(HeaderValue::to_str);
     let tags = lines.filter_map(Result::ok).flat_map(|line| line.split(','));
     let tags = tags.filter_map(|tag| tag.trim().parse().ok()).collect();
-    Ok(Stored { subject: response.header(SUBJECT).is_some(), tags })
+    Ok(Receipt { subject: response.header(SUBJECT).is_some(), tags })
 }

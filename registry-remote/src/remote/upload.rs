@@ -6,9 +6,9 @@
 //! by naming something to mount. What a registry turns out not to do is not tried again in this
 //! process.
 
-mod content;
 mod identity;
 mod made;
+mod outgoing;
 mod places;
 mod progress;
 mod requests;
@@ -23,7 +23,7 @@ use registry_name::Repository;
 use registry_transport::Error as TransportError;
 
 use self::{
-    content::Blob,
+    outgoing::Described,
     places::Known,
     requests::{Begun, post_mount, post_plain, post_whole},
     send::{Filled, Sending},
@@ -124,7 +124,7 @@ enum Begins {
 impl Upload<'_> {
     /// Session after session, until one is closed with the blob in place.
     async fn run(&self, mut begin: Begin) -> Result<Stored, Error> {
-        let content = Blob::new(self.source, self.descriptor);
+        let content = Described::new(self.source, self.descriptor);
         let mut sending = Sending::new(self.remote, &content, self.name());
         let mut sessions = 1;
         loop {

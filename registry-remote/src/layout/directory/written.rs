@@ -7,12 +7,12 @@ use registry_name::Digest;
 use super::{Directory, blob_parts, ground::make};
 use crate::{
     Descriptor, Error, Manifest,
-    limits::RESUMED_FROM,
     local::{
         draft::{Draft, PREFIX},
         partial::Partial,
         read,
     },
+    tuning::RESUMED_FROM,
 };
 
 /// A process that has not written to a blob for so long is not waited for.

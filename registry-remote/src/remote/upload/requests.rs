@@ -13,7 +13,7 @@ use registry_transport::{
 use url::Url;
 
 use super::{Session, progress::Next, progress::Progress};
-use crate::{Descriptor, Error, Mismatch, limits, remote::Remote};
+use crate::{Descriptor, Error, Mismatch, remote::Remote, tuning};
 
 const BYTES: &str = "application/octet-stream";
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -124,7 +124,7 @@ pub(super) async fn put(
         .replay(Replay::Unsent)
         .expect(&[201]);
     let request = match body {
-        Some(body) if body.size() <= limits::SHARED_UP_TO => {
+        Some(body) if body.size() <= tuning::SHARED_UP_TO => {
             request.header(CONTENT_TYPE, BYTES).body(body)
         }
         Some(body) => request.header(CONTENT_TYPE, BYTES).body(body).bulk(),

@@ -5,7 +5,7 @@ use registry_transport::{Budget, Error as TransportError, ErrorCode, ErrorKind};
 
 use super::{
     Session,
-    content::Content,
+    outgoing::Outgoing,
     progress::{Next, Progress, Way, may_shrink},
     requests::{ask, has_code, is_there, names, patch, patched, put},
 };
@@ -24,7 +24,7 @@ pub(super) enum Filled {
 /// The sending of one blob, over all its sessions.
 pub(super) struct Sending<'a> {
     remote: &'a Remote,
-    content: &'a dyn Content,
+    content: &'a dyn Outgoing,
     budget: Budget,
     /// "push blob sha256:… to ghcr.io/a/b"
     name: String,
@@ -50,7 +50,7 @@ struct Failed {
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(remote: &'a Remote, content: &'a dyn Content, name: String) -> Self {
+    pub(super) fn new(remote: &'a Remote, content: &'a dyn Outgoing, name: String) -> Self {
         let budget = Budget::for_blob(content.size().unwrap_or(u64::MAX));
         Self { remote, content, budget, name, cut: false }
     }

@@ -19,8 +19,8 @@ use tokio::sync::Mutex;
 
 use super::{
     MAX_SESSIONS, Session,
-    content::Content as Sent,
     identity::Identity,
+    outgoing::Outgoing,
     progress::{CHUNK, MAX_CHUNK},
     requests::{Begun, post_plain},
     send::{Filled, Sending},
@@ -36,12 +36,12 @@ pub(super) async fn put_stream(
     remote: &Remote,
     stream: ByteStream,
     diff: Option<DiffHasher>,
-) -> Result<Known, Error> {
+) -> Result<Identified, Error> {
     let name = format!("push a stream to {}", remote.repository);
     let what = format!("what is pushed to {}", remote.repository);
     let content = Stream::new(stream, Identity::new(diff, what));
     content.read(CHUNK).await?;
-    if let Some(bytes) = content.small().await {
+    if let Some(bytes) = content.whole().await {
         let known = content.identified(&name)?;
         remote.put_content(&known.0, Content::Bytes(bytes)).await?;
         return Ok(known);
@@ -69,12 +69,12 @@ async fn begin(remote: &Remote, name: &str) -> Result<Session, Error> {
 }
 
 /// What it turned out to be, and its diff id where it is a layer.
-type Known = (Descriptor, Option<Digest>);
+type Identified = (Descriptor, Option<Digest>);
 
 /// The stream, as far as it was read.
 struct Stream {
     state: Mutex<State>,
-    known: StdMutex<Option<Known>>,
+    known: StdMutex<Option<Identified>>,
 }
 
 struct State {
@@ -110,12 +110,12 @@ impl Stream {
     }
 
     /// All of it, where it fits into the first piece.
-    async fn small(&self) -> Option<Bytes> {
+    async fn whole(&self) -> Option<Bytes> {
         let state = self.state.lock().await;
         (state.source.is_none() && state.start == 0).then(|| state.piece.clone())
     }
 
-    fn identified(&self, name: &str) -> Result<Known, Error> {
+    fn identified(&self, name: &str) -> Result<Identified, Error> {
         self.known().clone().ok_or_else(|| Error::Unsupported {
             what: format!("cannot {name}: it was not read to its end"),
         })
@@ -130,7 +130,7 @@ impl Stream {
         Ok(())
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Known>> {
+    fn known(&self) -> MutexGuard<'_, Option<Identified>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -186,7 +186,7 @@ impl State {
 }
 
 #[async_trait]
-impl Sent for Stream {
+impl Outgoing for Stream {
     fn size(&self) -> Option<u64> {
         self.known().as_ref().map(|known| known.0.size)
     }

@@ -16,7 +16,7 @@ use crate::{ByteStream, Descriptor, Error, Source, store::open_blob, verified_bl
 
 /// What an upload sends.
 #[async_trait]
-pub(super) trait Content: Send + Sync {
+pub(super) trait Outgoing: Send + Sync {
     /// How many bytes it has, where that is known already.
     fn size(&self) -> Option<u64>;
 
@@ -39,7 +39,7 @@ pub(super) trait Content: Send + Sync {
 }
 
 /// A blob of a source, with its descriptor.
-pub(super) struct Blob {
+pub(super) struct Described {
     source: Arc<dyn Source>,
     descriptor: Descriptor,
     shared: Arc<Shared>,
@@ -60,7 +60,7 @@ struct Tap {
     stream: ByteStream,
 }
 
-impl Blob {
+impl Described {
     pub(super) fn new(source: &Arc<dyn Source>, descriptor: &Descriptor) -> Self {
         let (source, descriptor) = (Arc::clone(source), descriptor.clone());
         Self { source, descriptor, shared: Arc::default() }
@@ -68,7 +68,7 @@ impl Blob {
 }
 
 #[async_trait]
-impl Content for Blob {
+impl Outgoing for Described {
     fn size(&self) -> Option<u64> {
         Some(self.descriptor.size)
     }
