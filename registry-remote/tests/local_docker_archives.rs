@@ -26,6 +26,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// Zstandard, which may begin with a frame that is to be skipped (RFC 8878, section 3.1.2).
+fn zstd_behind_a_skipped_frame(bytes: &[u8]) -> Vec<u8> {
+    let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    [skipped, zstd::encode_all(bytes, 1).unwrap()].concat()
+}
+
 fn config(layers: &[&[u8]]) -> Vec<u8> {
     let ids: Vec<_> = layers.iter().map(|layer| sha256(layer).to_string()).collect();
     json!({ "os": "linux", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": ids } })
@@ -61,15 +67,17 @@ async fn an_older_archive_gets_a_manifest_that_depends_on_its_content_alone() {
     let scratch = tempfile::tempdir().unwrap();
     let (one, two) = (layer("one"), layer("two"));
     let (packed, zstd) = (gzip(&two), zstd::encode_all(&*one, 1).unwrap());
-    let config = config(&[&one, &two, &one, &one]);
+    let skipped = zstd_behind_a_skipped_frame(&two);
+    let config = config(&[&one, &two, &one, &one, &two]);
     let config_name = format!("{}.json", sha256(&config).hex());
-    let names = ["a/layer.tar", "b/layer.tar", "c/layer.tar", "d/layer.tar"];
+    let names = ["a/layer.tar", "b/layer.tar", "c/layer.tar", "d/layer.tar", "e/layer.tar"];
     let tags = json!(["team/app:v1", "ghcr.io/team/app:v2"]);
     let manifest = manifest(&config_name, &tags, &names);
-    let files: [(&str, &[u8]); 6] = [
+    let files: [(&str, &[u8]); 7] = [
         ("a/layer.tar", &one),
         ("b/layer.tar", &packed),
         ("d/layer.tar", &zstd),
+        ("e/layer.tar", &skipped),
         ("a/VERSION", b"1.0"),
         (&config_name, &config),
         ("manifest.json", &manifest),
@@ -84,11 +92,11 @@ async fn an_older_archive_gets_a_manifest_that_depends_on_its_content_alone() {
     let image = first.manifest(&root).await.unwrap();
     let types: Vec<_> =
         image.layers().iter().map(|l| l.media_type.rsplit('.').next().unwrap()).collect();
-    assert_eq!(types, ["tar", "tar+gzip", "tar", "tar+zstd"]);
+    assert_eq!(types, ["tar", "tar+gzip", "tar", "tar+zstd", "tar+zstd"]);
     assert_eq!(image.layers()[0].digest, sha256(&one));
     assert_eq!(image.layers()[1].digest, sha256(&packed));
     assert_eq!(image.layers()[0], image.layers()[2]);
-    assert_eq!(read_all(&first, root.digest().unwrap()).await.unwrap(), 5);
+    assert_eq!(read_all(&first, root.digest().unwrap()).await.unwrap(), 6);
     assert_eq!(read_blob(&first, image.config().unwrap()).await.unwrap(), config);
     assert_eq!(first.tags().len(), 2);
     for name in ["team/app:v1", "docker.io/team/app:v1", "ghcr.io/team/app:v2"] {
@@ -103,7 +111,7 @@ async fn an_older_archive_gets_a_manifest_that_depends_on_its_content_alone() {
     assert_eq!(second.only().unwrap(), root);
     let layout = Arc::new(Layout::create(scratch.path().join("layout")));
     transfer(Arc::new(second), &root, layout.clone(), Some("v1")).await.unwrap();
-    assert_eq!(read_all(layout.as_ref(), root.digest().unwrap()).await.unwrap(), 5);
+    assert_eq!(read_all(layout.as_ref(), root.digest().unwrap()).await.unwrap(), 6);
 }
 
 #[tokio::test]
@@ -139,7 +147,8 @@ async fn layers_other_than_those_of_the_configuration_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let (one, two) = (layer("one"), layer("two"));
     let tags = json!(null);
-    for wrong in [one.clone(), gzip(&one), zstd::encode_all(&*one, 1).unwrap()] {
+    let zstd = zstd::encode_all(&*one, 1).unwrap();
+    for wrong in [one.clone(), gzip(&one), zstd, zstd_behind_a_skipped_frame(&one)] {
         let config = config(&[&two]);
         let manifest = manifest("c.json", &tags, &["l.tar"]);
         let files = [("c.json", &*config), ("l.tar", &*wrong), ("manifest.json", &*manifest)];
@@ -151,6 +160,23 @@ async fn layers_other_than_those_of_the_configuration_are_refused() {
     let files = [("c.json", &*config), ("l.tar", &*one), ("manifest.json", &*manifest)];
     let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
     assert!(told(&error).contains("1 layers, and 2"), "{}", told(&error));
+}
+
+#[tokio::test]
+async fn a_layer_that_cannot_be_decompressed_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let one = layer("one");
+    let config = config(&[&one]);
+    for whole in [gzip(&one), zstd::encode_all(&*one, 1).unwrap()] {
+        let cut = &whole[..whole.len() / 2];
+        let trailing = [&*whole, b"more"].concat();
+        for broken in [cut, &trailing] {
+            let manifest = manifest("c.json", &json!(null), &["l.tar"]);
+            let files = [("c.json", &*config), ("l.tar", broken), ("manifest.json", &*manifest)];
+            let error = open(scratch.path(), &tar_of(&files)).await.unwrap_err();
+            assert!(told(&error).contains("cannot be uncompressed"), "{}", told(&error));
+        }
+    }
 }
 
 #[tokio::test]
@@ -250,10 +276,12 @@ async fn layers_other_than_those_of_the_configuration_are_refused_beside_an_inde
     let sha512 = json!({ "rootfs": { "diff_ids": [sha512.to_string()] } }).to_string();
     let (right, wrong) = (config(&[&one]), config(&[&two]));
     let (packed, zstd) = (gzip(&one), zstd::encode_all(&*one, 1).unwrap());
+    let skipped = zstd_behind_a_skipped_frame(&one);
     for (kind, stored) in [
         (media_type::OCI_LAYER, &one),
         (media_type::OCI_LAYER_GZIP, &packed),
         (media_type::OCI_LAYER_ZSTD, &zstd),
+        (media_type::OCI_LAYER_ZSTD, &skipped),
     ] {
         for nested in [false, true] {
             for right in [&right, sha512.as_bytes()] {

@@ -1,13 +1,6 @@
 //! What a `manifest.json` lists, and a manifest for an image that was saved without one.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    io::{self, Read},
-    ops::Range,
-    path::Path,
-    rc::Rc,
-};
+use std::{collections::HashMap, fs::File, ops::Range, path::Path, rc::Rc};
 
 use bytes::Bytes;
 use registry_name::{Algorithm, Digest, Reference};
@@ -20,9 +13,10 @@ use super::{
 };
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
+    image::DiffHasher,
     local::{
         listing::{IMAGE_NAME, REF_NAME},
-        read::{self, Span},
+        read,
     },
     media_type,
     verify::Hasher,
@@ -235,56 +229,40 @@ impl<'a> Archive<'a> {
         range: Range<u64>,
         diff_id: &Digest,
     ) -> Result<Descriptor, Error> {
+        let what = format!("layer {} of {}", name.escape_debug(), self.path.display());
         let key = (range.start, diff_id.algorithm());
         let layer = if let Some(layer) = self.layers.get(&key) {
             layer
         } else {
-            let layer = self.read_layer(range, diff_id.algorithm())?;
+            let layer = self.read_layer(range, diff_id.algorithm(), &what)?;
             self.layers.entry(key).or_insert(layer)
         };
         if layer.diff_id == *diff_id {
             return Ok(layer.descriptor.clone());
         }
-        let what = format!("layer {} of {}", name.escape_debug(), self.path.display());
         let (expected, actual) = (diff_id.clone(), layer.diff_id.clone());
         Err(Error::Integrity { what, mismatch: Mismatch::Digest { expected, actual } })
     }
 
-    /// Hashes a layer as it is stored, and what is in it where it is compressed.
-    fn read_layer(&self, range: Range<u64>, algorithm: Algorithm) -> Result<Layer, Error> {
-        let mut magic = [0; 4];
-        let failed = || Error::local("read", self.path);
-        let read = Span::new(self.file, range.clone()).read(&mut magic).map_err(failed())?;
-        let mut stored = Hashing::new(Span::new(self.file, range.clone()), Algorithm::Sha256);
-        let (media_type, diff_id) = match &magic[..read] {
-            [0x1f, 0x8b, ..] => {
-                let inner = flate2::read::MultiGzDecoder::new(&mut stored);
-                (media_type::OCI_LAYER_GZIP, Some(self.unpacked(inner, algorithm)?))
-            }
-            [0x28, 0xb5, 0x2f, 0xfd] => {
-                let inner = zstd::Decoder::new(&mut stored).map_err(failed())?;
-                (media_type::OCI_LAYER_ZSTD, Some(self.unpacked(inner, algorithm)?))
-            }
-            _ if algorithm == Algorithm::Sha256 => (media_type::OCI_LAYER, None),
-            _ => {
-                let inner = Span::new(self.file, range.clone());
-                (media_type::OCI_LAYER, Some(self.unpacked(inner, algorithm)?))
-            }
-        };
-        // What a decoder left unread belongs to the layer too.
-        io::copy(&mut stored, &mut io::sink()).map_err(failed())?;
-        let digest = stored.hasher.finish();
-        let diff_id = diff_id.unwrap_or_else(|| digest.clone());
-        let descriptor = Descriptor::new(media_type, digest, range.end - range.start);
-        Ok(Layer { descriptor, diff_id })
-    }
-
-    fn unpacked(&self, inner: impl Read, algorithm: Algorithm) -> Result<Digest, Error> {
-        let mut inner = Hashing::new(inner, algorithm);
-        io::copy(&mut inner, &mut io::sink()).map_err(|error| {
-            broken(self.path, format!("a layer cannot be decompressed ({error})"))
-        })?;
-        Ok(inner.hasher.finish())
+    /// Hashes a layer as it is stored, and what is in it.
+    fn read_layer(
+        &self,
+        mut range: Range<u64>,
+        algorithm: Algorithm,
+        what: &str,
+    ) -> Result<Layer, Error> {
+        let size = range.end - range.start;
+        let (mut stored, mut diff) = (Hasher::new(Algorithm::Sha256), DiffHasher::new(algorithm));
+        let refuse = |mismatch| Error::Integrity { what: what.to_owned(), mismatch };
+        while let Some(chunk) =
+            read::next_chunk(self.file, &mut range).map_err(Error::local("read", self.path))?
+        {
+            stored.update(&chunk);
+            diff.update(&chunk).map_err(refuse)?;
+        }
+        let digest = stored.finish();
+        let (diff_id, media_type) = diff.finish(&digest).map_err(refuse)?;
+        Ok(Layer { descriptor: Descriptor::new(media_type, digest, size), diff_id })
     }
 
     fn find(&self, name: &str) -> Result<Range<u64>, Error> {
@@ -293,26 +271,6 @@ impl<'a> Archive<'a> {
             let name = name.escape_debug();
             broken(self.path, format!("its manifest.json names {name}, which is not there"))
         })
-    }
-}
-
-/// A reader that hashes what is read.
-struct Hashing<R> {
-    inner: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Hashing<R> {
-    fn new(inner: R, algorithm: Algorithm) -> Self {
-        Self { inner, hasher: Hasher::new(algorithm) }
-    }
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn pack(input: Input, compression: Compression) -> Result<Packe
 /// Recognises a layer by its first bytes, and unpacks it to learn its diff id.
 async fn as_is(input: Input) -> Result<Packed, Error> {
     let (mut stream, content) = input.open().await?;
-    let mut reading = (Spool::new(content.is_none()), DiffHasher::new());
+    let mut reading = (Spool::new(content.is_none()), DiffHasher::new(Algorithm::Sha256));
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
         reading = blocking(move || {

@@ -21,44 +21,28 @@ const CHUNK: u64 = 256 * 1024;
 /// A file's bytes in `range`, as a stream; where the file ends earlier, so does the stream.
 pub(crate) fn stream(file: Arc<File>, path: PathBuf, range: Range<u64>) -> ByteStream {
     let path: Arc<Path> = path.into();
-    Box::pin(stream::try_unfold(range, move |range| {
+    Box::pin(stream::try_unfold(range, move |mut range| {
         let (file, path) = (Arc::clone(&file), Arc::clone(&path));
         async move {
             if range.is_empty() {
                 return Ok(None);
             }
-            let end = range.end.min(range.start.saturating_add(CHUNK));
-            let chunk = blocking(move || {
-                bytes_at(&file, range.start..end).map_err(Error::local("read", &*path))
-            });
-            let chunk = chunk.await?;
-            let next = range.start + chunk.len() as u64;
-            Ok((!chunk.is_empty()).then_some((chunk, next..range.end)))
+            blocking(move || {
+                let chunk = next_chunk(&file, &mut range).map_err(Error::local("read", &*path))?;
+                Ok(chunk.map(|chunk| (chunk, range)))
+            })
+            .await
         }
     }))
 }
 
-/// A part of a file, as a reader of its own.
-#[derive(Debug)]
-pub(crate) struct Span<'a> {
-    file: &'a File,
-    range: Range<u64>,
-}
-
-impl<'a> Span<'a> {
-    pub(crate) fn new(file: &'a File, range: Range<u64>) -> Self {
-        Self { file, range }
-    }
-}
-
-impl io::Read for Span<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.range.end.saturating_sub(self.range.start);
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = read_at(self.file, &mut buffer[..most], self.range.start)?;
-        self.range.start += read as u64;
-        Ok(read)
-    }
+/// The first bytes of `range`, which is then what is left of it; `None` at its end, or where the
+/// file ends earlier.
+pub(crate) fn next_chunk(file: &File, range: &mut Range<u64>) -> io::Result<Option<Bytes>> {
+    let end = range.end.min(range.start.saturating_add(CHUNK));
+    let chunk = bytes_at(file, range.start..end)?;
+    range.start += chunk.len() as u64;
+    Ok((!chunk.is_empty()).then_some(chunk))
 }
 
 /// All bytes of a small document at `range` of a file.

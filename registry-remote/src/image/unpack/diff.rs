@@ -8,23 +8,25 @@ use crate::{Mismatch, media_type, verify::Hasher};
 /// What is unpacked before it is hashed, bytes of the layer.
 const BLOCK: usize = 256 << 10;
 
-/// Hashes what is in a layer. Of one that is not compressed that is the layer itself, which
-/// somebody else hashes.
+/// Hashes what is in a layer. Of one that is not compressed that is the layer itself, of which
+/// somebody else makes a sha256 digest: that one is made once.
 #[derive(Debug)]
 pub(crate) struct DiffHasher {
     unpacker: Unpacker,
+    algorithm: Algorithm,
     content: Hasher,
 }
 
 impl DiffHasher {
-    pub(crate) fn new() -> Self {
-        Self { unpacker: Unpacker::default(), content: Hasher::new(Algorithm::Sha256) }
+    /// For a diff id of this algorithm.
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self { unpacker: Unpacker::default(), algorithm, content: Hasher::new(algorithm) }
     }
 
     /// Takes the next bytes of the layer.
     pub(crate) fn update(&mut self, chunk: &[u8]) -> Result<(), Mismatch> {
         for block in chunk.chunks(BLOCK) {
-            if matches!(self.unpacker.decoder(), Some(Decoder::Plain)) {
+            if self.is_hashed_elsewhere() {
                 break;
             }
             self.unpacker.push(block);
@@ -33,16 +35,24 @@ impl DiffHasher {
         Ok(())
     }
 
-    /// The diff id of a layer of this digest, and the layer's type as its bytes tell it.
+    /// The diff id of a layer of this sha256 digest, and the layer's type as its bytes tell it.
     pub(crate) fn finish(mut self, layer: &Digest) -> Result<(Digest, &'static str), Mismatch> {
         self.unpacker.end();
         self.unpack()?;
         self.unpacker.finish()?;
-        Ok(match self.unpacker.decoder() {
-            Some(Decoder::Gzip(_)) => (self.content.finish(), media_type::OCI_LAYER_GZIP),
-            Some(Decoder::Zstd { .. }) => (self.content.finish(), media_type::OCI_LAYER_ZSTD),
-            _ => (layer.clone(), media_type::OCI_LAYER),
-        })
+        let media_type = match self.unpacker.decoder() {
+            Some(Decoder::Gzip(_)) => media_type::OCI_LAYER_GZIP,
+            Some(Decoder::Zstd { .. }) => media_type::OCI_LAYER_ZSTD,
+            _ => media_type::OCI_LAYER,
+        };
+        let is_layer = self.is_hashed_elsewhere();
+        let diff_id = if is_layer { layer.clone() } else { self.content.finish() };
+        Ok((diff_id, media_type))
+    }
+
+    fn is_hashed_elsewhere(&self) -> bool {
+        let is_plain = matches!(self.unpacker.decoder(), Some(Decoder::Plain));
+        is_plain && self.algorithm == Algorithm::Sha256
     }
 
     fn unpack(&mut self) -> Result<(), Mismatch> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use registry_name::Algorithm;
 
 use super::{identity::Identity, stream::put_stream};
 use crate::{
@@ -47,7 +48,7 @@ impl Remote {
     /// [`Error::Integrity`] where a layer is compressed and cannot be uncompressed.
     pub async fn upload(&self, media_type: &str, input: Input) -> Result<Layer, Error> {
         let (stream, content) = input.open().await?;
-        let diff = media_type::is_layer(media_type).then(DiffHasher::new);
+        let diff = media_type::is_layer(media_type).then(|| DiffHasher::new(Algorithm::Sha256));
         let (mut descriptor, diff_id) = if let Some(content) = content {
             let name = format!("what is pushed to {}", self.repository());
             let mut identity = Identity::new(diff, name);
