@@ -152,6 +152,14 @@ pub enum Mismatch {
         /// What came, in bytes; where reading stopped for being too long, at least this.
         actual: u64,
     },
+    /// Another length was announced, and nothing was read of what that answer brings: it says nothing
+    /// of bytes that came before.
+    Announced {
+        /// The descriptor's, in bytes.
+        expected: u64,
+        /// What was announced, in bytes.
+        announced: u64,
+    },
     /// Something that cannot be uncompressed: why.
     Encoding(String),
 }
@@ -217,6 +225,11 @@ impl Error {
         }
     }
 
+    /// Whether an answer was refused unread. Whatever came before is as good as it was.
+    pub(crate) fn is_announced(&self) -> bool {
+        matches!(self, Self::Integrity { mismatch: Mismatch::Announced { .. }, .. })
+    }
+
     /// Whether a registry refused a manifest because it misses a part of it.
     pub(crate) fn is_blob_unknown(&self) -> bool {
         let Self::Registry { source, .. } = self else { return false };
@@ -247,6 +260,9 @@ impl fmt::Display for Mismatch {
             Self::Digest { expected, actual } => write!(f, "expected {expected}, got {actual}"),
             Self::Size { expected, actual } => {
                 write!(f, "expected {expected} bytes, got {actual}")
+            }
+            Self::Announced { expected, announced } => {
+                write!(f, "expected {expected} bytes, and {announced} were announced")
             }
             Self::Encoding(reason) => write!(f, "it cannot be uncompressed ({reason})"),
         }

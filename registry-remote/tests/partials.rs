@@ -99,6 +99,56 @@ async fn d21_what_is_gone_on_resume_is_an_error_and_what_came_is_kept_for_anothe
     assert_eq!(sent(&again), SIZE - CUT);
 }
 
+/// What something on the way says in the registry's place.
+fn page() -> Reply {
+    Reply::new(200).header("Content-Type", "text/html").text("<p>Log in first</p>")
+}
+
+#[tokio::test]
+async fn d15_an_answer_of_another_length_on_resume_puts_nothing_in_doubt_that_is_here() {
+    let directory = interrupted().await;
+    let again = stage(&[page()]);
+    pull(&again, directory.path()).await.unwrap();
+    assert!(is_fetched(directory.path()));
+    let statuses: Vec<_> =
+        again.log().requests("GET", &path()).map(|seen| (seen.status, seen.sent)).collect();
+    assert_eq!(statuses[1..], [(206, SIZE - CUT)]);
+
+    let directory = tempfile::tempdir().unwrap();
+    let cut = stage(&[Reply::registry().cut(CUT, End::Fin), page()]);
+    pull(&cut, directory.path()).await.unwrap();
+    assert!(is_fetched(directory.path()));
+    let sent: Vec<_> = cut.log().requests("GET", &path()).map(|seen| seen.sent).collect();
+    assert_eq!((sent[0], &sent[2..]), (CUT, &[SIZE - CUT][..]));
+}
+
+#[tokio::test]
+async fn d15_where_every_answer_is_of_another_length_what_came_is_kept_for_another_time() {
+    let directory = interrupted().await;
+    let walled = stage(&[page(), page(), page()]);
+    let error = pull(&walled, directory.path()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert!(error.to_string().contains("announced"), "{error}");
+    assert_eq!(walled.log().count("GET", &path()), 2);
+    let again = stage(&[]);
+    pull(&again, directory.path()).await.unwrap();
+    assert!(is_fetched(directory.path()));
+    assert_eq!(sent(&again), SIZE - CUT);
+}
+
+#[tokio::test]
+async fn f08_an_altered_partial_file_is_begun_anew_whatever_else_was_answered() {
+    let directory = interrupted().await;
+    let partial = partials(directory.path()).remove(0);
+    let mut bytes = fs::read(&partial).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&partial, bytes).unwrap();
+    let again = stage(&[page()]);
+    pull(&again, directory.path()).await.unwrap();
+    assert!(is_fetched(directory.path()));
+    assert_eq!(partials(directory.path()), [] as [PathBuf; 0]);
+}
+
 #[tokio::test]
 async fn f08_a_partial_file_that_was_altered_costs_one_clean_restart_and_is_gone() {
     let directory = interrupted().await;

@@ -70,7 +70,8 @@ impl Draft {
     /// Leaves it for another process where that may go on from here: not after `error` if its
     /// bytes were wrong, or this machine has no room for them.
     pub(crate) fn leave(self, error: &Error) {
-        if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Local) {
+        let is_useless = matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Local);
+        if is_useless && !error.is_announced() {
             self.discard();
         }
     }

@@ -50,7 +50,8 @@ impl Slot {
 /// Reads a blob from `source` into `slot`; when it returns, size and digest were right.
 ///
 /// Bytes that differ from their descriptor are read once more, from the start and as one stream:
-/// they may have been damaged on the way. What fails here, such as a full disk, is not tried again.
+/// they may have been damaged on the way. After an answer that was refused unread, what is missing
+/// is asked for once more. What fails here, such as a full disk, is not tried again.
 pub(crate) async fn pour(
     source: &Arc<dyn Source>,
     descriptor: &Descriptor,
@@ -80,7 +81,15 @@ async fn twice(
     let what = format!("blob {} of {}", descriptor.digest, source.location());
     let none = known.as_ref().map(|_| Spans::default());
     let first = Assembly::new(slot, descriptor, &what, known);
-    match attempt(source, descriptor, &first, true).await {
+    let mut poured = attempt(source, descriptor, &first, true).await;
+    if let Err(error) = &poured
+        && error.is_announced()
+    {
+        tracing::warn!(blob = %descriptor.digest, %error, "asking once more for what is missing");
+        poured = attempt(source, descriptor, &first, true).await;
+    }
+    match poured {
+        Err(error) if error.is_announced() => Err(error),
         Err(Error::Integrity { what: first, mismatch }) => {
             forget()?;
             if let Some(complain) = source.complaint(&descriptor.digest) {

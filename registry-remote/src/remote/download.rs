@@ -193,9 +193,10 @@ impl Blob {
                     return Ok(false);
                 }
                 Start::Skip(known) => self.skip = known,
-                Start::Size(actual) => {
+                Start::Size(announced) => {
                     response.distrust();
-                    return Err(self.wrong_size(actual));
+                    let expected = self.descriptor.size;
+                    return Err(self.mismatched(Mismatch::Announced { expected, announced }));
                 }
                 Start::Restart(reason) => {
                     tracing::debug!(blob = %self.descriptor.digest, reason, "asking for all of it");
@@ -260,10 +261,12 @@ impl Blob {
         if let Some(response) = &self.response {
             response.distrust();
         }
-        Error::Integrity {
-            what: format!("blob {} of {}", self.descriptor.digest, self.remote.repository),
-            mismatch: Mismatch::Size { expected: self.descriptor.size, actual },
-        }
+        self.mismatched(Mismatch::Size { expected: self.descriptor.size, actual })
+    }
+
+    fn mismatched(&self, mismatch: Mismatch) -> Error {
+        let what = format!("blob {} of {}", self.descriptor.digest, self.remote.repository);
+        Error::Integrity { what, mismatch }
     }
 }
 
