@@ -194,6 +194,41 @@ async fn a_configuration_that_is_not_what_its_name_says_is_refused() {
 }
 
 #[tokio::test]
+async fn a_configuration_is_as_long_as_anywhere_else() {
+    let scratch = tempfile::tempdir().unwrap();
+    let one = layer("one");
+    let long = |mebibytes: usize| {
+        let ids = [sha256(&one).to_string()];
+        let config =
+            json!({ "author": "a".repeat(mebibytes << 20), "rootfs": { "diff_ids": ids } });
+        config.to_string().into_bytes()
+    };
+    let older = |config: &[u8]| {
+        let manifest = manifest("c.json", &json!(["app:v1"]), &["l.tar"]);
+        tar_of(&[("c.json", config), ("l.tar", &one), ("manifest.json", &manifest)])
+    };
+    let newer =
+        |config: &[u8]| current(config, media_type::OCI_CONFIG, media_type::OCI_LAYER, &one, false);
+    for archive in [older(&long(7)), newer(&long(7))] {
+        open(scratch.path(), &archive).await.unwrap();
+    }
+    for archive in [older(&long(8)), newer(&long(8))] {
+        let error = open(scratch.path(), &archive).await.unwrap_err();
+        assert!(told(&error).ends_with("exceeds the limit of 8 MiB"), "{}", told(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_without_layers_may_say_so_in_any_way() {
+    let scratch = tempfile::tempdir().unwrap();
+    for config in [&b"{}"[..], br#"{"rootfs":null}"#, br#"{"rootfs":{"diff_ids":null}}"#] {
+        let manifest = manifest("c.json", &json!(["app:v1"]), &[]);
+        let files = [("c.json", config), ("manifest.json", &*manifest)];
+        open(scratch.path(), &tar_of(&files)).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_manifest_json_names_must_be_in_the_archive() {
     let scratch = tempfile::tempdir().unwrap();
     let one = layer("one");

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
-    image::DiffHasher,
+    image::{self, DiffHasher, MAX_CONFIG},
     local::{
+        MAX_DOCUMENT,
         listing::{IMAGE_NAME, REF_NAME},
         read,
     },
@@ -44,18 +45,6 @@ pub(super) struct Synthesis {
     pub(super) entries: Vec<Descriptor>,
     pub(super) manifests: HashMap<Digest, Manifest>,
     pub(super) blobs: HashMap<Digest, Range<u64>>,
-}
-
-#[derive(Deserialize)]
-struct Document {
-    #[serde(default)]
-    rootfs: RootFs,
-}
-
-#[derive(Default, Deserialize)]
-struct RootFs {
-    #[serde(default)]
-    diff_ids: Option<Vec<Digest>>,
 }
 
 /// A configuration that was read once.
@@ -152,8 +141,12 @@ impl<'a> Archive<'a> {
     }
 
     pub(super) fn document(&self, range: Range<u64>, name: &str) -> Result<Bytes, Error> {
+        self.bytes(range, MAX_DOCUMENT, name)
+    }
+
+    fn bytes(&self, range: Range<u64>, limit: u64, name: &str) -> Result<Bytes, Error> {
         let what = || format!("the size of {name} in {}", self.path.display());
-        read::document(self.file, range, what, self.path)
+        read::document(self.file, range, limit, what, self.path)
     }
 
     fn image(&mut self, image: &Saved, made: &mut Synthesis) -> Result<Descriptor, Error> {
@@ -213,13 +206,13 @@ impl<'a> Archive<'a> {
     }
 
     fn read_config(&self, name: &str, range: Range<u64>) -> Result<Config, Error> {
-        let bytes = self.document(range, &name.escape_debug().to_string())?;
+        let bytes = self.bytes(range, MAX_CONFIG, &name.escape_debug().to_string())?;
         let digest = crate::verify::digest(Algorithm::Sha256, &bytes);
-        let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
+        let config: image::Config = serde_json::from_slice(&bytes).map_err(|error| {
             broken(self.path, format!("a configuration does not read as one ({error})"))
         })?;
         let descriptor = Descriptor::new(media_type::OCI_CONFIG, digest, bytes.len() as u64);
-        Ok(Config { descriptor, diff_ids: document.rootfs.diff_ids.unwrap_or_default() })
+        Ok(Config { descriptor, diff_ids: config.diff_ids() })
     }
 
     /// The layer at `range`, if its tar file has that digest.

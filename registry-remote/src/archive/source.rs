@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     ByteStream, Descriptor, Error, Manifest, Mismatch, Source,
-    local::{blocking, listing::Listing, read},
+    local::{MAX_DOCUMENT, blocking, listing::Listing, read},
 };
 
 /// An archive to read from: one of [`ArchiveKind`], recognised by its content.
@@ -164,7 +164,8 @@ impl Source for ArchiveSource {
         let media_type = listed.map(|entry| entry.media_type.clone());
         let (file, path) = (Arc::clone(&self.file), self.path.clone());
         blocking(move || {
-            let bytes = read::document(&file, range, || format!("the size of {what}"), &path)?;
+            let size = || format!("the size of {what}");
+            let bytes = read::document(&file, range, MAX_DOCUMENT, size, &path)?;
             Manifest::verified(bytes, media_type.as_deref(), &digest, &what)
         })
         .await

@@ -20,7 +20,10 @@ pub(super) use self::written::Claim;
 use self::{ground::Ground, listed::Known};
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
-    local::read::{self, Found},
+    local::{
+        MAX_DOCUMENT,
+        read::{self, Found},
+    },
     media_type,
 };
 
@@ -199,8 +202,14 @@ impl Directory {
         };
         let path = self.root.join(parts.join("/"));
         let size = file.metadata().map_err(Error::local("read", &path))?.len();
-        read::document(&file, 0..size, || format!("the size of {}", path.display()), &path)
-            .map(Some)
+        read::document(
+            &file,
+            0..size,
+            MAX_DOCUMENT,
+            || format!("the size of {}", path.display()),
+            &path,
+        )
+        .map(Some)
     }
 
     fn open(&self, parts: &[&str]) -> Result<Option<File>, Error> {

@@ -16,7 +16,7 @@ use std::io;
 
 use crate::Error;
 
-/// The largest `index.json`, manifest or configuration that is read into memory.
+/// The largest `index.json`, `manifest.json` or manifest that is read into memory.
 pub(crate) const MAX_DOCUMENT: u64 = 4 * 1024 * 1024;
 
 /// Starts work that waits for a disk, where it holds nobody up.
@@ -35,10 +35,14 @@ pub(crate) fn blocking<T: Send + 'static>(
     }
 }
 
-/// Refuses a document that is larger than any honest one.
-pub(crate) fn check_document(size: u64, what: impl FnOnce() -> String) -> Result<(), Error> {
-    if size > MAX_DOCUMENT {
-        return Err(Error::Limit { what: what(), limit: "4 MiB".to_owned() });
+/// Refuses a document that is larger than any honest one of its kind.
+pub(crate) fn check_size(
+    size: u64,
+    limit: u64,
+    what: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    if size > limit {
+        return Err(Error::Limit { what: what(), limit: format!("{} MiB", limit >> 20) });
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{blocking, check_document};
+use super::{blocking, check_size};
 use crate::{ByteStream, Error};
 
 /// Bytes that are read at once.
@@ -49,10 +49,11 @@ pub(crate) fn next_chunk(file: &File, range: &mut Range<u64>) -> io::Result<Opti
 pub(crate) fn document(
     file: &File,
     range: Range<u64>,
+    limit: u64,
     what: impl FnOnce() -> String,
     path: &Path,
 ) -> Result<Bytes, Error> {
-    check_document(range.end.saturating_sub(range.start), what)?;
+    check_size(range.end.saturating_sub(range.start), limit, what)?;
     bytes_at(file, range).map_err(Error::local("read", path))
 }
 

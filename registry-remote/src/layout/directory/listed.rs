@@ -10,7 +10,7 @@ use super::{Directory, INDEX, WHAT};
 use crate::{
     Error,
     layout::index::{self, Entry},
-    local::{check_document, draft, listing::Listing, read},
+    local::{MAX_DOCUMENT, check_size, draft, listing::Listing, read},
 };
 
 /// A version of `index.json`, and what it lists.
@@ -50,7 +50,8 @@ impl Directory {
         if let Some(known) = known.as_ref().filter(|known| known.version == version) {
             return Ok(Arc::clone(&known.listing));
         }
-        let bytes = read::document(&file, 0..metadata.len(), || self.size_of_index(), &path)?;
+        let bytes =
+            read::document(&file, 0..metadata.len(), MAX_DOCUMENT, || self.size_of_index(), &path)?;
         let listing = Arc::new(Listing::parse(&bytes, WHAT, &self.root)?);
         *known = Some(Known { _file: file, version, listing: Arc::clone(&listing) });
         Ok(listing)
@@ -79,7 +80,7 @@ impl Directory {
         let new = index::with_entries(old.as_deref(), entries)
             .map_err(|reason| self.broken(format!("its index.json is no index: {reason}")))?;
         if let Some(new) = &new {
-            check_document(new.len() as u64, || self.size_of_index())?;
+            check_size(new.len() as u64, MAX_DOCUMENT, || self.size_of_index())?;
         }
         Ok(new)
     }
