@@ -24,7 +24,8 @@ mod verbs;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{Parser as _, error::ContextValue};
+use registry_name::without_password;
 
 use self::{
     args::Arguments,
@@ -48,7 +49,7 @@ pub async fn run<A: Into<OsString> + Clone>(
     let console = Console::new(system.stdout, system.stderr);
     let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(refusal) => return explain(&console, &refusal),
+        Err(refusal) => return explain(&console, refusal),
     };
     if global.verbose {
         log_to(&console);
@@ -73,7 +74,8 @@ pub async fn run<A: Into<OsString> + Clone>(
 }
 
 /// Help and the version are results; what is wrong with a command line is talk.
-fn explain(console: &Console, refusal: &clap::Error) -> Exit {
+fn explain(console: &Console, refusal: clap::Error) -> Exit {
+    let refusal = redacted(refusal);
     let text = refusal.to_string();
     if refusal.use_stderr() {
         console.say(text.trim_end());
@@ -82,6 +84,18 @@ fn explain(console: &Console, refusal: &clap::Error) -> Exit {
     // A reader that left has seen enough.
     let _ = console.data(text.as_bytes());
     Exit::Done
+}
+
+/// What is quoted in it may have been pasted with a password.
+fn redacted(mut refusal: clap::Error) -> clap::Error {
+    let quoted = refusal.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, without_password(text))),
+        _ => None,
+    });
+    for (kind, text) in quoted.collect::<Vec<_>>() {
+        refusal.insert(kind, ContextValue::String(text));
+    }
+    refusal
 }
 
 /// Only this workspace's own crates: what lies below may log headers.

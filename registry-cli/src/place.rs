@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use registry_name::{Digest, ParseError, Reference, Tag};
+use registry_name::{Digest, ParseError, Reference, Tag, without_password};
 
 /// A layout or an archive, and what in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(crate) enum Endpoint {
     Image(Reference),
 }
 
-/// A word that names no place.
+/// A word that names no place; it is kept as it may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlaceError {
     #[error("{word:?} names no path")]
@@ -68,7 +68,7 @@ impl Place {
     pub(crate) fn to_write(word: &str) -> Result<Self, PlaceError> {
         match Self::prefixed(word)? {
             Some(Self { name: Some(Name::Digest(_)), .. }) => {
-                Err(PlaceError::Digest { word: word.to_owned() })
+                Err(PlaceError::Digest { word: without_password(word) })
             }
             Some(place) => Ok(place),
             None if is_tar(word) => Self::bare(Kind::DockerArchive, word),
@@ -89,17 +89,17 @@ impl Place {
             (_, None) => split_tag(rest),
         };
         if path.is_empty() {
-            return Err(PlaceError::Missing { word: word.to_owned() });
+            return Err(PlaceError::Missing { word: without_password(word) });
         }
         Ok(Some(Self { kind, path: path.into(), name }))
     }
 
     fn bare(kind: Kind, word: &str) -> Result<Self, PlaceError> {
         if word.contains("://") {
-            return Err(PlaceError::Scheme { word: word.to_owned() });
+            return Err(PlaceError::Scheme { word: without_password(word) });
         }
         if word.is_empty() {
-            return Err(PlaceError::Missing { word: word.to_owned() });
+            return Err(PlaceError::Missing { word: without_password(word) });
         }
         Ok(Self { kind, path: word.into(), name: None })
     }

@@ -149,3 +149,26 @@ async fn a_list_that_leads_back_is_refused_in_plain_words() {
     );
     assert_eq!(outcome.stderr, expected);
 }
+
+#[tokio::test]
+async fn x04_a_password_in_front_of_a_host_is_not_repeated() {
+    let bench = Bench::new().await;
+    let words: [&[&str]; 11] = [
+        &["login", "me:canary@ghcr.io"],
+        &["login", "me:canary@localhost:5000"],
+        &["logout", "https://me:canary@ghcr.io"],
+        &["catalog", "me:can/canary@ghcr.io"],
+        &["ls", "a/b", "--plain-http", "me:canary@ghcr.io"],
+        &["ls", "a/b", "--tls=me:canary@[::1]"],
+        &["ls", "a/b", "--trust-realm", "ghcr.io=me:canary@login.test"],
+        &["push", "https://me:canary@ghcr.io/a", "./dir"],
+        &["pull", "a/b", "docker-archive::me:canary@ghcr.io/a"],
+        &["digest", "a/b", "me:canary@ghcr.io/a"],
+        &["me:canary@ghcr.io/a"],
+    ];
+    for words in words {
+        let lines = bench.refused(Exit::Usage, words).await;
+        assert!(!lines.concat().contains("canary"), "{lines:?}");
+        assert!(lines[0].contains("******@"), "what was refused is told: {lines:?}");
+    }
+}

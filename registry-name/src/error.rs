@@ -143,6 +143,26 @@ impl fmt::Display for Component {
     }
 }
 
+/// The text as it may be shown: whoever pastes `user:password@host/name` should not find the
+/// password in a log. It is replaced by asterisks, byte for byte.
+///
+/// ```
+/// # use registry_name::without_password;
+/// assert_eq!(without_password("https://me:secret@ghcr.io/a"), "https://me:******@ghcr.io/a");
+/// assert_eq!(without_password("ghcr.io/a:v1@sha256:2cf2"), "ghcr.io/a:v1@sha256:2cf2");
+/// ```
+pub fn without_password(text: &str) -> String {
+    let Some((before, after)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.find("://").map_or(0, |colon| colon + 3);
+    let Some(colon) = before[scheme..].find(':') else { return text.to_owned() };
+    let is_name = is_like_a_digest(after) || starts_like_a_name(before);
+    if scheme == 0 && !after.contains('/') && is_name {
+        return text.to_owned();
+    }
+    let start = scheme + colon + 1;
+    format!("{}{}@{after}", &before[..start], "*".repeat(before.len() - start))
+}
+
 /// Text in quotes, control characters escaped, cut where it is too long for one line.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
@@ -197,15 +217,20 @@ impl Fault {
     }
 }
 
-/// Whoever pastes `user:password@host/name` should not find the password in a log.
-fn without_password(input: &str) -> String {
-    let Some((before, after)) = input.rsplit_once('@') else { return input.to_owned() };
-    let scheme = before.find("://").map_or(0, |colon| colon + 3);
-    let Some(colon) = before[scheme..].find(':') else { return input.to_owned() };
-    let digest = after.is_empty() || after.starts_with("sha") || after.contains(':');
-    if scheme == 0 && !after.contains('/') && (digest || before.contains('/')) {
-        return input.to_owned();
-    }
-    let start = scheme + colon + 1;
-    format!("{}{}@{after}", &before[..start], "*".repeat(before.len() - start))
+/// Whether this is more of a digest than of a host.
+fn is_like_a_digest(text: &str) -> bool {
+    let numbered = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    let host = text.starts_with('[') || text.rsplit_once(':').is_some_and(|(_, end)| is_port(end));
+    let sha = text.strip_prefix("sha").is_some_and(numbered);
+    text.is_empty() || sha || (text.contains(':') && !host)
+}
+
+/// `app/…` or `host:5000/…`, where a user would have a password behind the colon.
+fn starts_like_a_name(text: &str) -> bool {
+    let Some((first, _)) = text.split_once('/') else { return false };
+    first.split_once(':').is_none_or(|(_, port)| is_port(port))
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
 }

@@ -14,7 +14,7 @@ mod traits;
 
 pub use defaults::Defaults;
 pub use digest::{Algorithm, Digest};
-pub use error::{Component, ParseError};
+pub use error::{Component, ParseError, without_password};
 pub use familiar::Familiar;
 pub use identifier::Identifier;
 pub use reference::Reference;

@@ -312,6 +312,10 @@ fn x04_a_password_in_front_of_the_host_is_not_repeated() {
         "user:hun@hunter2@host.example/foo",
         "user:hunter2/x@host.example/foo",
         "user:hunter2@host.example",
+        "user:hunter2@shared.example",
+        "user:hunter2@localhost:5000",
+        "user:hunter2@[::1]",
+        "user:hunter2/x@host.example",
     ];
     for input in inputs {
         let reference = input.parse::<Reference>().unwrap_err();
@@ -328,6 +332,11 @@ fn x04_a_password_in_front_of_the_host_is_not_repeated() {
         r#"invalid registry in "user:*******@host.example/foo" at byte 12: a name carries no user"#
     );
     assert_eq!(error.hint(), Some("log in to the registry instead"));
+    let names =
+        ["app:v1@sha256", "app:v1@sha256:12", "host:5000/App:v1@x", "app:v1@md5:ab", "app:v1@"];
+    for input in names {
+        assert_eq!(input.parse::<Reference>().unwrap_err().input(), input);
+    }
 }
 
 #[test]
