@@ -7,15 +7,16 @@ mod stage;
 use std::{
     error::Error as _,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::stream;
 use registry_faults::{
-    origin::{self, Reply, Script, on},
+    origin::{self, End, Reply, Script, on},
     registry::Registry as Scripted,
 };
 use registry_name::{Algorithm, Identifier};
@@ -23,7 +24,7 @@ use registry_remote::{
     ByteStream, Client, Descriptor, Error, ErrorKind, Manifest, Memory, Sink as _, Source, Stored,
     media_type, verify,
 };
-use registry_transport::{RetryPolicy, Transport};
+use registry_transport::{Deadlines, Event, RetryPolicy, Transport};
 use stage::{Stage, noise, remote};
 
 const UPLOADS: &str = "*/blobs/uploads/*";
@@ -114,6 +115,34 @@ async fn u20_a_refused_commit_is_blamed_on_the_bytes_only_where_it_can_be_their_
             assert!(words.contains("in its words"), "{words}");
         }
     }
+}
+
+/// What the registry has to put together came in pieces before, so the commit itself has no body.
+#[tokio::test]
+async fn u19_a_commit_after_pieces_is_given_the_time_to_store_the_whole() {
+    let (blob, source) = Counting::new(Algorithm::Sha256, 300_000);
+    let too_large = Reply::new(413).reading_only(1000).then(End::Fin);
+    let script = Script::registry(Scripted::new())
+        .rule(on("PUT", UPLOADS).with_header("content-type").always(too_large))
+        .rule(on("PUT", UPLOADS).times(1, Reply::new(201).unsaid(End::Hold)));
+    let stage = origin::Stage::single(script).unwrap();
+    let mut deadlines = Deadlines::default();
+    (deadlines.commit, deadlines.commit_rate) = (Duration::from_millis(100), blob.size);
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&reasons);
+    let transport =
+        Transport::builder().deadlines(deadlines).events(Arc::new(move |event: &Event<'_>| {
+            if let Event::Resume { reason, .. } = event {
+                told.lock().unwrap().push(reason.to_string());
+            }
+        }));
+    let client = Client::new(transport.build().unwrap());
+    let source: Arc<dyn Source> = source;
+    let stored = remote(&client, stage.host(), "app").put_blob(&blob, &source).await;
+    assert_eq!(stored.unwrap(), Stored::Written);
+    let reasons = reasons.lock().unwrap();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert!(reasons[0].contains("no answer within 1 s"), "{reasons:?}");
 }
 
 #[tokio::test]

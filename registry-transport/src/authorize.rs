@@ -66,6 +66,7 @@ pub(crate) async fn attempt(session: &Session<'_>) -> Result<Response, Error> {
         url: session.url.clone(),
         headers: &session.headers,
         body: &request.body,
+        stores: request.stores.max(request.body.size()),
         home: session.home.clone(),
         named: &session.home.origin,
         hops: HOPS,

@@ -10,9 +10,9 @@ pub struct Deadlines {
     pub connect: Duration,
     /// From the last byte sent to the head of the answer: 30 s.
     pub head: Duration,
-    /// The same where the registry has to store what was sent before it answers: 120 s, or longer for a large body.
+    /// The same where the registry has to store what was sent before it answers: 120 s, or longer where that is much.
     pub commit: Duration,
-    /// What a registry is trusted to store per second when a large body is committed: 8 MiB.
+    /// What a registry is trusted to store per second when much is committed: 8 MiB.
     pub commit_rate: u64,
     /// Between two pieces of an answer's body: 30 s.
     pub body_idle: Duration,
@@ -72,12 +72,12 @@ impl Deadlines {
         self
     }
 
-    /// How long the head of the answer to a request with a body of `size` bytes may take once everything is sent.
-    pub(crate) fn head_after(&self, size: u64) -> Duration {
-        if size == 0 {
+    /// How long the head of the answer may take once everything is sent, to a request that has `bytes` stored.
+    pub(crate) fn head_after(&self, bytes: u64) -> Duration {
+        if bytes == 0 {
             return self.head;
         }
-        self.commit.max(Duration::from_secs(size / self.commit_rate.max(1)))
+        self.commit.max(Duration::from_secs(bytes / self.commit_rate.max(1)))
     }
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) url: Url,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Body,
+    /// What has to be stored before an answer can come, the body or more.
+    pub(crate) stores: u64,
     pub(crate) home: Home,
     /// The origin that the user named: whatever address it has is right.
     pub(crate) named: &'a Origin,
@@ -199,7 +201,7 @@ async fn call(
     }
     let span = tracing::debug_span!("http", %method, url = %RedactedUrl::from(url));
     let answer = inner.service.call(request).instrument(span);
-    let answer = head(&inner.deadlines, size, &progress, answer).await;
+    let answer = head(&inner.deadlines, outgoing.stores, &progress, answer).await;
     let mut answer = match answer.map_err(|what| Error::new(ErrorKind::Timeout, what)) {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(no_answer(error, method, url)),
@@ -237,7 +239,7 @@ async fn call(
 /// Waits for the head of an answer, as long as the body on its way out makes progress. `Err` says what did not happen in time.
 async fn head(
     deadlines: &Deadlines,
-    size: u64,
+    stores: u64,
     progress: &Progress,
     answer: impl Future<Output = Result<HttpResponse, HttpError>>,
 ) -> Result<Result<HttpResponse, HttpError>, String> {
@@ -247,7 +249,7 @@ async fn head(
             // Our own side is slow: look again later.
             State::Source => (Instant::now(), deadlines.write_idle),
             State::Network(since) => (since, deadlines.write_idle),
-            State::Sent(since) => (since, deadlines.head_after(size)),
+            State::Sent(since) => (since, deadlines.head_after(stores)),
         };
         let left = limit.saturating_sub(since.elapsed());
         if left.is_zero() {

@@ -29,6 +29,8 @@ pub struct Request {
     pub(crate) expect: Vec<u16>,
     pub(crate) replay: Replay,
     pub(crate) budget: Option<Budget>,
+    /// What the registry has to store before it answers, where that is more than the body.
+    pub(crate) stores: u64,
     pub(crate) bulk: bool,
     /// Mirrors are not asked.
     pub(crate) upstream: bool,
@@ -90,6 +92,7 @@ impl Request {
             body: Body::empty(),
             expect: Vec::new(),
             budget: None,
+            stores: 0,
             bulk: false,
             upstream: false,
             bare: false,
@@ -178,6 +181,14 @@ impl Request {
     #[must_use]
     pub fn budget(mut self, budget: &Budget) -> Self {
         self.budget = Some(budget.clone());
+        self
+    }
+
+    /// Commits this many bytes, most of which other requests may have brought: the answer is given the
+    /// [time](crate::Deadlines::commit) to store them all, and not only those of this request's body.
+    #[must_use]
+    pub fn stores(mut self, bytes: u64) -> Self {
+        self.stores = bytes;
         self
     }
 

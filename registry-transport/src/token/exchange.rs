@@ -186,6 +186,7 @@ async fn send(
         url,
         headers: &headers,
         body: &body,
+        stores: body.size(),
         home: Home { origin, local: ask.registry.local },
         named: &ask.registry.origin,
         hops: HOPS,

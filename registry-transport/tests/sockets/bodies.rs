@@ -215,6 +215,28 @@ async fn an_answer_that_never_comes_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn u19_what_a_request_stores_sets_the_time_for_its_answer() {
+    let mut deadlines = Deadlines::default();
+    (deadlines.head, deadlines.commit) = (Duration::from_millis(100), Duration::from_millis(200));
+    (deadlines.commit_rate, deadlines.write_idle) = (10, Duration::from_secs(1));
+    for (body, stores, seconds) in [
+        (Body::empty(), 0, "0.1 s"),
+        (Body::bytes("x"), 0, "0.2 s"),
+        (Body::empty(), 1, "0.2 s"),
+        (Body::bytes("x"), 10, "1 s"),
+    ] {
+        let script = Script::new().rule(on("*", "*").always(Reply::new(201).unsaid(End::Hold)));
+        let world = World::with([("A", script)], Credential::Anonymous, |builder: Builder| {
+            builder.policy(RetryPolicy::none()).deadlines(deadlines)
+        });
+        let request = world.request(Method::PUT, PATH).body(body).stores(stores);
+        let error = world.transport.send(request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert!(error.to_string().contains(&format!("within {seconds}")), "{stores}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn u18_a_server_that_takes_no_byte_is_a_timeout_and_a_slow_source_is_not() {
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let registry = deaf.local_addr().unwrap().to_string().parse().unwrap();

@@ -108,11 +108,13 @@ pub(super) async fn post_plain(
     begun(remote, sent, None, |_| false)
 }
 
-/// One `PUT` with everything that is missing, or with nothing where all is there.
+/// One `PUT` with everything that is missing, or with nothing where all is there; `size` is that
+/// of the whole.
 pub(super) async fn put(
     remote: &Remote,
     session: &Url,
     digest: &Digest,
+    size: u64,
     body: Option<Body>,
 ) -> Result<Response, TransportError> {
     // The session's own query stays byte for byte.
@@ -121,6 +123,7 @@ pub(super) async fn put(
     let request = remote
         .request(Method::PUT, "blobs/uploads/", remote.push())
         .to(url)
+        .stores(size)
         .replay(Replay::Unsent)
         .expect(&[201]);
     let request = match body {

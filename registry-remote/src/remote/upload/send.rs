@@ -133,7 +133,8 @@ impl<'a> Sending<'a> {
         let Some(digest) = self.content.digest() else {
             return Err(self.unsupported("it was not read to its end"));
         };
-        match put(self.remote, session.url(), &digest, body).await {
+        let whole = progress.offset() + size;
+        match put(self.remote, session.url(), &digest, whole, body).await {
             Ok(response) => {
                 let named = names(&response, &digest);
                 self.committed(named, &digest).await
