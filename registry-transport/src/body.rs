@@ -53,6 +53,11 @@ impl Body {
         }
     }
 
+    /// Whether it is read while it is sent.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Kind::Stream { .. })
+    }
+
     /// Opens the body at its beginning.
     pub(crate) fn open(&self) -> Source {
         match &self.0 {

@@ -20,7 +20,7 @@ const THROTTLED: u32 = 5;
 pub(crate) struct Gates(Mutex<HashMap<Origin, Arc<Gate>>>);
 
 /// Open, unless the host asked for patience. Then requests wait in front of it; when the time has come, one goes first to
-/// see, and the others follow when it got an answer.
+/// see, and the others follow when it got an answer. A body that is read while it is sent waits and never goes first.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: Mutex<State>,

@@ -1,12 +1,15 @@
 //! What is sent again, how often, and after which wait.
 
+use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream;
 use registry_authn::Credential;
 use registry_faults::origin::{End, Reply, Script, on};
 use registry_transport::{
-    Body, Budget, Builder, ErrorKind, Method, Replay, Request, RetryPolicy, Transport,
+    Body, Budget, Builder, ByteStream, ErrorKind, Method, Replay, Request, RetryPolicy, Transport,
 };
 
 use crate::common::{World, printed};
@@ -247,6 +250,31 @@ async fn e14_a_throttle_makes_everyone_wait_and_one_go_first() {
     assert_eq!(world.count("A"), 9);
     // One wait for all of them.
     assert_eq!(world.clock.waits().len(), 1);
+}
+
+/// As in a copy between two repositories of one registry: what is sent is read from the same host.
+#[tokio::test]
+async fn e14_an_upload_lets_go_first_what_it_is_read_from() {
+    let rule = on("PUT", PATH).times(1, Reply::new(429).header("Retry-After", "10"));
+    let script = Script::new()
+        .rule(rule.always(Reply::new(201)))
+        .rule(on("GET", PATH).always(Reply::new(200).text("here")));
+    let world = World::new([("A", script)]);
+    let (transport, get) = (world.transport.clone(), world.get(PATH));
+    let open = move || -> ByteStream {
+        let (transport, get) = (transport.clone(), get.clone());
+        Box::pin(stream::once(async move {
+            let mut answer = transport.send(get).await.map_err(io::Error::other)?;
+            answer.bytes(10).await.map_err(io::Error::other)
+        }))
+    };
+    let body = Body::stream(4, Arc::new(open));
+    let sent = world.transport.send(world.request(Method::PUT, PATH).body(body));
+    let sent = tokio::time::timeout(Duration::from_secs(30), sent).await;
+    assert_eq!(sent.expect("it waits for itself").unwrap().status().as_u16(), 201);
+    assert_eq!((world.count("A"), world.clock.waits().len()), (4, 1));
+    // What was read went first, and opened the gate for all.
+    world.transport.send(world.get(PATH)).await.unwrap();
 }
 
 #[tokio::test]
