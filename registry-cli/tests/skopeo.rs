@@ -80,6 +80,7 @@ impl Home {
 
     fn at_home(&self, mut command: Command) -> Command {
         let home = self.directory.path();
+        // Both look in `.config`.
         command.env("HOME", home).env("XDG_RUNTIME_DIR", home).env_remove("XDG_CONFIG_HOME");
         command
     }

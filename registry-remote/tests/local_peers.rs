@@ -3,10 +3,10 @@
 
 mod local;
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use local::{KIB, by_tag, read_all, real_image, real_index, transfer};
-use registry_faults::{peers, skip};
+use registry_faults::{alone, peers, skip};
 use registry_name::Digest;
 use registry_remote::{ArchiveKind, ArchiveSource, ArchiveWriter, Layout, Manifest, Source as _};
 
@@ -16,7 +16,8 @@ fn skopeo(arguments: &[&str]) -> Option<Vec<u8>> {
         skip!("skopeo is not installed");
         return None;
     };
-    let output = Command::new(program).arg("--insecure-policy").args(arguments).output().unwrap();
+    let mut command = alone(&program, Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let output = command.arg("--insecure-policy").args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "skopeo {arguments:?}: {said}");
     Some(output.stdout)
@@ -112,9 +113,7 @@ fn run(name: &str, home: &Path, arguments: &[&str]) -> Option<String> {
         skip!("{name} is not installed");
         return None;
     };
-    let mut command = Command::new(program);
-    command.args(arguments).env("HOME", home).env("DOCKER_CONFIG", home).env("NO_PROXY", "*");
-    let output = command.output().unwrap();
+    let output = alone(&program, home).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} {arguments:?}: {said}");
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use registry_faults::{layout, sample};
+use registry_faults::{alone, layout, sample};
 
 use crate::run::{Profile, registry_binary};
 use crate::serving::Serving;
@@ -87,15 +87,9 @@ struct Shell {
 
 impl Shell {
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .args(words)
-            .current_dir(&self.folder)
-            // Nobody's credentials are needed, and none are looked for.
-            .env("HOME", &self.folder)
-            .env("DOCKER_CONFIG", &self.folder)
-            .env_remove("REGISTRY_AUTH_FILE")
-            .stdin(Stdio::null());
+        // Nobody's credentials are needed, and none are looked for.
+        let mut command = alone(&self.program, &self.folder);
+        command.args(words).current_dir(&self.folder).stdin(Stdio::null());
         command
     }
 

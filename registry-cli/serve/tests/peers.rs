@@ -2,9 +2,8 @@
 #![allow(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use registry_faults::{peers, sample};
+use registry_faults::{alone, peers, sample};
 use registry_serve::{Registry, Running};
 
 /// A registry, a folder with a real image in it, and one of the programs.
@@ -44,12 +43,9 @@ impl Stage {
 
     /// What the program prints; it has to succeed.
     fn run(&self, words: &[&str]) -> String {
-        let output = Command::new(&self.program)
+        let output = alone(&self.program, self.folder.path())
             .args(words)
             .current_dir(self.folder.path())
-            .env("HOME", self.folder.path())
-            .env("REGCTL_CONFIG", self.folder.path().join("regctl.json"))
-            .env("REGISTRY_AUTH_FILE", self.folder.path().join("auth.json"))
             .output()
             .expect("the program starts");
         let (out, err) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());

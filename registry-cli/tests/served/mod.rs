@@ -64,13 +64,8 @@ pub(crate) fn registry(words: &[&str]) -> Command {
 }
 
 /// A program that sees neither this user's configuration nor a proxy.
-pub(crate) fn alone(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new(program);
-    command.env("HOME", &*HOME).env("DOCKER_CONFIG", &*HOME).env("XDG_RUNTIME_DIR", &*HOME);
-    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        command.env_remove(variable).env_remove(variable.to_ascii_lowercase());
-    }
-    command
+pub(crate) fn alone(program: impl AsRef<Path>) -> Command {
+    registry_faults::alone(program.as_ref(), &HOME)
 }
 
 /// Runs `registry` successfully; its standard output without the last newline.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use registry_faults::peers;
+use registry_faults::{alone, peers};
 
 /// What is done.
 #[derive(Clone, Debug)]
@@ -62,15 +62,10 @@ impl Program {
             "skopeo" => skopeo(deed, reach),
             _ => oras(deed, reach)?,
         };
-        let mut command = Command::new(&self.path);
+        let mut command = alone(&self.path, &reach.home);
         command.args(words).stdin(Stdio::null()).current_dir(&reach.home);
-        for variable in ["HOME", "DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
-            command.env(variable, &reach.home);
-        }
+        // Apart, so that it can be cleared.
         command.env("XDG_CACHE_HOME", reach.home.join("cache"));
-        for variable in ["REGISTRY_AUTH_FILE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy"] {
-            command.env_remove(variable);
-        }
         match &reach.authority {
             Some(file) => command.env("SSL_CERT_FILE", file),
             None => command.env_remove("SSL_CERT_FILE"),

@@ -7,10 +7,10 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 use registry_faults::content::base64;
-use registry_faults::peers;
 use registry_faults::scenario::{
     Action, Class, Client, Done, Entry, Failure, Outcome, Scenario, Task,
 };
+use registry_faults::{alone, peers};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -128,17 +128,9 @@ impl Program {
     fn command(&self, task: &Task) -> io::Result<Command> {
         let auth = task.scratch.join("config.json");
         fs::write(&auth, docker_config(task).to_string())?;
-        let mut command = Command::new(&self.path);
-        command
-            .args(self.table.words(task, &auth))
-            // Nothing of the user's own may help or hinder.
-            .env("HOME", &task.scratch)
-            .env("XDG_RUNTIME_DIR", &task.scratch)
-            .env("XDG_CONFIG_HOME", &task.scratch)
-            .env("DOCKER_CONFIG", &task.scratch)
-            .env("NO_PROXY", "127.0.0.1")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        // Nothing of the user's own may help or hinder.
+        let mut command = Command::from(alone(&self.path, &task.scratch));
+        command.args(self.table.words(task, &auth)).stdin(Stdio::null()).kill_on_drop(true);
         Ok(command)
     }
 
