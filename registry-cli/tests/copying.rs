@@ -7,6 +7,8 @@ mod common;
 use common::Bench;
 use registry_cli::Exit;
 use registry_faults::{content::Image, layout::Layout};
+use registry_remote::Client;
+use registry_transport::Transport;
 use serde_json::json;
 
 /// A layout `in` with an image `v1`, a signature that refers to it, a signature of that, and one
@@ -72,6 +74,31 @@ async fn what_refers_to_an_image_goes_along_as_far_as_is_asked_for() {
     assert!(has(&bench, "again", &signature).await && has(&bench, "again", &nested).await);
     bench.text(&["copy", &bench.image("tags:v1"), &bench.image("cp:v1"), "--digest-tags"]).await;
     assert_eq!(bench.text(&["ls", &bench.image("cp")]).await.lines().count(), 2);
+}
+
+#[tokio::test]
+async fn a_manifest_of_any_type_is_printed_tagged_and_copied() {
+    const FOREIGN: &str = "application/vnd.example.thing.v1+json";
+    let bench = Bench::new().await;
+    let repository = bench.image("a").parse().unwrap();
+    let client = Client::new(Transport::builder().build().unwrap());
+    let text = "{ \"things\": [] }\n";
+    let v1 = ["v1".parse().unwrap()];
+    client.remote(&repository).put_raw(text, Some(FOREIGN), &v1).await.unwrap();
+    let source = bench.image("a:v1");
+    bench.text(&["tag", &source, "v2"]).await;
+    bench.text(&["copy", &bench.image("a:v2"), &bench.image("b:v3")]).await;
+    for image in ["a:v1", "a:v2", "b:v3"] {
+        let printed = bench.run(&["manifest", &bench.image(image)]).await;
+        assert_eq!((printed.exit, printed.text()), (Exit::Done, text), "{printed:?}");
+        let digest = bench.json(&["digest", &bench.image(image)]).await;
+        assert_eq!(digest["mediaType"], FOREIGN);
+    }
+    let words = ["manifest", "--platform", "linux/amd64", &source];
+    let lines = bench.refused(Exit::Other, &words).await;
+    assert!(lines[0].contains(FOREIGN), "{lines:?}");
+    let archive = format!("docker-archive:{}", bench.word("out.tar"));
+    bench.refused(Exit::Other, &["pull", &source, &archive]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A manifest: its exact bytes, and a view of what they say.
 
+mod kind;
 mod schema1;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use crate::{Descriptor, Error, Mismatch, Platform, media_type, verify};
 /// keys or a trailing newline travel with it.
 ///
 /// Docker's schema 1 is carried, not understood: such a manifest has neither configuration nor
-/// layers here, only [`fs_layers`](Self::fs_layers).
+/// layers here, only [`fs_layers`](Self::fs_layers). Of a type that nobody here knows not even that
+/// is read, only what an index or a list of referrers says of any manifest.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     bytes: Bytes,
@@ -40,6 +42,19 @@ struct Document {
     subject: Option<Descriptor>,
     annotations: Option<BTreeMap<String, String>>,
     errors: Option<serde::de::IgnoredAny>,
+}
+
+/// What stands for layers in [`media_type::OCI_ARTIFACT`].
+#[derive(Deserialize)]
+struct Artifact {
+    blobs: Option<Vec<Descriptor>>,
+}
+
+impl Document {
+    /// Without children: what any manifest may say.
+    fn childless(self) -> Self {
+        Self { config: None, layers: None, manifests: None, ..self }
+    }
 }
 
 impl Manifest {
@@ -85,24 +100,38 @@ impl Manifest {
     ) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Manifest { what: what.to_owned(), reason };
         let carrier = content_type.map(media_type::essence);
-        // An array would be read as the fields in their order.
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(refuse("it is no JSON object".to_owned()));
-        }
         let unreadable = |error| {
             let said = carrier.as_deref().unwrap_or("nothing");
             refuse(format!("it is declared as {said} and does not read as one ({error})"))
         };
-        let document: Document = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let read = match bytes.trim_ascii_start().first() {
+            Some(b'{') => serde_json::from_slice(&bytes).map_err(unreadable),
+            // An array would be read as the fields in their order.
+            _ => Err(refuse("it is no JSON object".to_owned())),
+        };
+        let mut document = match read {
+            // How its type is written, nobody here knows.
+            Err(_) if carrier.as_deref().is_some_and(kind::is_foreign) => Document::default(),
+            read => read?,
+        };
         let signed = || schema1::is_signed(&bytes);
-        let media_type = decide_type(&document, carrier.as_deref(), signed).map_err(refuse)?;
-        let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
-        if media_type::is_schema1(&descriptor.media_type) {
-            let fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
-            return Ok(Self { bytes, descriptor, document: Document::default(), fs_layers });
+        let media_type = kind::decide(&document, carrier.as_deref(), signed).map_err(refuse)?;
+        let mut fs_layers = Vec::new();
+        match &*media_type {
+            kind if media_type::is_image(kind) || media_type::is_index(kind) => {}
+            kind if media_type::is_schema1(kind) => {
+                fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
+                document = Document::default();
+            }
+            media_type::OCI_ARTIFACT => {
+                let artifact: Artifact = serde_json::from_slice(&bytes).map_err(unreadable)?;
+                document = Document { layers: artifact.blobs, ..document.childless() };
+            }
+            _ => document = document.childless(),
         }
+        let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         descriptor.artifact_type = document.artifact_type.clone().filter(|kind| !kind.is_empty());
-        Ok(Self { bytes, descriptor, document, fs_layers: Vec::new() })
+        Ok(Self { bytes, descriptor, document, fs_layers })
     }
 
     /// Whether `digest` names these bytes. A signed manifest of Docker's schema 1 is also named by
@@ -131,7 +160,7 @@ impl Manifest {
         &self.descriptor.digest
     }
 
-    /// One of the types of [`media_type::MANIFESTS`].
+    /// One of the types of [`media_type::MANIFESTS`], or one that nobody here knows.
     pub fn media_type(&self) -> &str {
         &self.descriptor.media_type
     }
@@ -160,7 +189,14 @@ impl Manifest {
 
     /// Refuses what cannot be understood as an image or an index.
     pub(crate) fn check_understood(&self, what: &str) -> Result<(), Error> {
-        if self.is_schema1() { Err(schema1(what)) } else { Ok(()) }
+        match self.media_type() {
+            kind if media_type::is_image(kind) || media_type::is_index(kind) => Ok(()),
+            kind if media_type::is_schema1(kind) => Err(schema1(what)),
+            kind => {
+                let reason = format!("its media type is {kind}");
+                Err(Error::Manifest { what: what.to_owned(), reason })
+            }
+        }
     }
 
     /// The configuration of an image.
@@ -168,7 +204,7 @@ impl Manifest {
         self.document.config.as_ref()
     }
 
-    /// The layers of an image, the lowest first; none of an index.
+    /// The layers of an image, the lowest first, or the blobs of an artifact; none of an index.
     pub fn layers(&self) -> &[Descriptor] {
         self.document.layers.as_deref().unwrap_or_default()
     }
@@ -291,70 +327,6 @@ pub(crate) fn check(bytes: &[u8], expected: &Digest, what: &str) -> Result<Diges
     }
     let mismatch = Mismatch::Digest { expected: expected.clone(), actual };
     Err(Error::Integrity { what: what.to_owned(), mismatch })
-}
-
-/// Which type the bytes are of: what the carrier says, what the body says and what the body holds
-/// must not contradict each other; whoever is silent follows the others.
-fn decide_type(
-    document: &Document,
-    carrier: Option<&str>,
-    signed: impl FnOnce() -> bool,
-) -> Result<String, String> {
-    let no = |reason: &str| Err(reason.to_owned());
-    if document.errors.is_some() {
-        return no("it is an error document");
-    }
-    let declared = document.media_type.as_deref();
-    let carrier = carrier.filter(|carrier| media_type::is_manifest(carrier));
-    let named = carrier.or(declared);
-    match document.schema_version {
-        Some(1) if named.is_none_or(media_type::is_schema1) => {
-            return Ok(match named {
-                Some(named) => named.to_owned(),
-                None if signed() => media_type::DOCKER_SCHEMA1_SIGNED.to_owned(),
-                None => media_type::DOCKER_SCHEMA1.to_owned(),
-            });
-        }
-        version @ (None | Some(2)) => {
-            if let Some(named) = named.filter(|named| media_type::is_schema1(named)) {
-                let version = version.map_or("missing".to_owned(), |version| version.to_string());
-                return Err(format!(
-                    "it is declared as {named} and its schemaVersion is {version}"
-                ));
-            }
-        }
-        Some(other) => {
-            return Err(format!("its schemaVersion is {other}, and only 2 is understood"));
-        }
-    }
-    let (image, index) = (document.layers.is_some(), document.manifests.is_some());
-    if index && (image || document.config.is_some()) {
-        return no("it has the fields of an image and of an index at once");
-    }
-    if let (Some(carrier), Some(declared)) = (carrier, declared)
-        && carrier != declared
-    {
-        return Err(format!("it travels as {carrier} and calls itself {declared}"));
-    }
-    let fallback = match (image, index) {
-        (true, _) => Some(media_type::OCI_MANIFEST),
-        (_, true) => Some(media_type::OCI_INDEX),
-        _ => None,
-    };
-    match carrier.or(declared).or(fallback) {
-        Some(known) if media_type::is_index(known) && image => {
-            no("it is declared as an index and has the fields of an image")
-        }
-        Some(known) if media_type::is_image(known) && index => {
-            no("it is declared as an image and has the fields of an index")
-        }
-        Some(known) if media_type::is_image(known) && document.config.is_none() => {
-            no("it is declared as an image and has no config")
-        }
-        Some(known) if media_type::is_manifest(known) => Ok(known.to_owned()),
-        Some(unknown) => Err(format!("its media type is {unknown}")),
-        None => no("it is neither an image nor an index"),
-    }
 }
 
 fn schema1(what: &str) -> Error {

@@ -22,6 +22,9 @@ pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list
 pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
 /// Docker's schema 1, signed: carried, not understood.
 pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+/// An artifact as the OCI image specification had it before version 1.1: it has blobs and no
+/// configuration.
+pub const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
 /// A layer of Docker's schemas, compressed with gzip.
 pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
@@ -30,12 +33,20 @@ pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzi
 pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// What a manifest request says it can take, the preferred first.
-pub const MANIFESTS: &[&str] =
-    &[OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST, DOCKER_SCHEMA1_SIGNED, DOCKER_SCHEMA1];
+pub const MANIFESTS: &[&str] = &[
+    OCI_INDEX,
+    OCI_MANIFEST,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    DOCKER_SCHEMA1_SIGNED,
+    DOCKER_SCHEMA1,
+    OCI_ARTIFACT,
+];
 
-/// Whether content of this type lists children: an image manifest or an index, of any schema.
+/// Whether content of this type lists children: an image manifest, an index or an artifact, of any
+/// schema. There are others that nobody here knows.
 pub fn is_manifest(media_type: &str) -> bool {
-    is_image(media_type) || is_index(media_type) || is_schema1(media_type)
+    MANIFESTS.contains(&media_type)
 }
 
 /// Whether content of this type is an index.

@@ -6,7 +6,7 @@ use registry_name::Identifier;
 use serde_json::value::RawValue;
 
 use crate::{
-    Descriptor, Error, Manifest, Mismatch, Platform, Source,
+    Descriptor, Error, ErrorKind, Manifest, Mismatch, Platform, Source,
     image::{Config, MAX_CONFIG},
     limits::Allowance,
     media_type, read_blob,
@@ -261,6 +261,28 @@ pub(crate) async fn child(source: &dyn Source, entry: &Descriptor) -> Result<Man
         return Err(Error::Manifest { what: what(), reason });
     }
     Ok(manifest)
+}
+
+/// An entry of an index whose type does not say what it is, where the source keeps it among its
+/// manifests: whatever is not among the blobs is asked for there, and read under the entry's type.
+pub(crate) async fn foreign(
+    source: &dyn Source,
+    entry: &Descriptor,
+    allowance: &Allowance,
+) -> Result<Option<Manifest>, Error> {
+    if entry.embedded().is_some() {
+        return Ok(None);
+    }
+    match source.describe_blob(&entry.digest).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // Of what else there is to say, whoever reads the blob is told.
+        _ => return Ok(None),
+    }
+    allowance.count(1)?;
+    match read(source, entry, allowance).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Refuses an image that stands alone for the first platform that its configuration contradicts.

@@ -79,7 +79,7 @@ async fn referrers(
     let is_wanted = |found: &Descriptor| {
         types.is_empty() || found.artifact_type.as_ref().is_some_and(|kind| types.contains(kind))
     };
-    found.retain(|found| found.is_manifest() && is_wanted(found));
+    found.retain(is_wanted);
     ends.allowance.count(found.len())?;
     Ok(found)
 }

@@ -29,7 +29,8 @@ pub(super) async fn discover(
 ) -> Result<Found, Error> {
     let allowance = &Allowance::new(source.as_ref(), options.limits, wanted.len());
     let ends = Ends { source, sink, options, allowance };
-    let mut walk = Walk { ends, found: Found::default(), seen: HashSet::new() };
+    let mut walk =
+        Walk { ends, found: Found::default(), seen: HashSet::new(), asked: HashSet::new() };
     let looks = in_order(wanted.to_vec(), options.jobs, |wanted| look(ends, wanted, false));
     let mut subjects = walk.add(looks.await?).await?;
     let mut companions = Companions::new(ends);
@@ -131,9 +132,18 @@ struct Walk<'a> {
     ends: Ends<'a>,
     found: Found,
     seen: HashSet<Digest>,
+    asked: HashSet<Digest>,
 }
 
-/// A manifest below a root.
+/// What some manifests lead to.
+#[derive(Default)]
+struct Level {
+    manifests: Vec<Below>,
+    /// Entries of an index whose type does not tell a manifest from a blob.
+    others: Vec<Below>,
+}
+
+/// Something below a root.
 struct Below {
     descriptor: Descriptor,
     /// Known to be in the sink, since a parent is.
@@ -154,40 +164,54 @@ impl Walk<'_> {
             }
             self.found.add(look);
         }
-        let mut level = Vec::new();
-        for (manifest, present) in new {
-            level.extend(self.below(&manifest, present)?);
-        }
         for depth in 1.. {
-            if level.is_empty() {
+            let Level { manifests, others } = self.below(&new)?;
+            let ends = self.ends;
+            let asked = in_order(others, ends.options.jobs, |below| foreign(ends, below));
+            let foreign: Vec<_> = asked.await?.into_iter().flatten().collect();
+            if manifests.is_empty() && foreign.is_empty() {
                 break;
             }
-            self.ends.allowance.level(depth)?;
-            subjects.extend(level.iter().map(|below| below.descriptor.digest.clone()));
-            let ends = self.ends;
-            let read = in_order(level, ends.options.jobs, |below| read(ends, below));
-            level = Vec::new();
-            for (manifest, present) in read.await?.into_iter().flatten() {
-                level.extend(self.below(&manifest, present)?);
+            ends.allowance.level(depth)?;
+            subjects.extend(manifests.iter().map(|below| below.descriptor.digest.clone()));
+            for (manifest, _) in &foreign {
+                if self.seen.insert(manifest.digest().clone()) {
+                    subjects.push(manifest.digest().clone());
+                }
+                self.found.foreign.insert(manifest.digest().clone());
+            }
+            let read = in_order(manifests, ends.options.jobs, |below| read(ends, below));
+            new = read.await?.into_iter().flatten().chain(foreign).collect();
+            for (manifest, present) in &new {
                 if !present {
-                    self.found.insert(Node { manifest, whole: true });
+                    self.found.insert(Node { manifest: manifest.clone(), whole: true });
                 }
             }
         }
         Ok(subjects)
     }
 
-    /// The manifests that one leads to and that were not met yet. Of one that is in the sink they
-    /// matter only where something may refer to them.
-    fn below(&mut self, manifest: &Manifest, present: bool) -> Result<Vec<Below>, Error> {
-        if present && self.ends.options.rounds() == 0 {
-            return Ok(Vec::new());
+    /// What these lead to and was not met yet. Of one that is in the sink it matters only where
+    /// something may refer to it.
+    fn below(&mut self, parents: &[(Manifest, bool)]) -> Result<Level, Error> {
+        let mut level = Level::default();
+        for (manifest, present) in parents {
+            if *present && self.ends.options.rounds() == 0 {
+                continue;
+            }
+            let below = |child: &Descriptor| Below { descriptor: child.clone(), present: *present };
+            let before = level.manifests.len();
+            let manifests = manifest.children().filter(|child| child.is_manifest());
+            let new = manifests.filter(|child| self.seen.insert(child.digest.clone()));
+            level.manifests.extend(new.map(below));
+            self.ends.allowance.count(level.manifests.len() - before)?;
+            let others = manifest.manifests().iter().filter(|entry| {
+                !entry.is_manifest() && !media_type::is_nondistributable(&entry.media_type)
+            });
+            let new = others.filter(|entry| self.asked.insert(entry.digest.clone()));
+            level.others.extend(new.map(below));
         }
-        let children = manifest.children().filter(|child| child.is_manifest());
-        let new = children.filter(|child| self.seen.insert(child.digest.clone()));
-        let below: Vec<_> = new.map(|child| Below { descriptor: child.clone(), present }).collect();
-        self.ends.allowance.count(below.len())?;
-        Ok(below)
+        Ok(level)
     }
 }
 
@@ -205,6 +229,16 @@ async fn read(ends: Ends<'_>, below: Below) -> Result<Option<(Manifest, bool)>, 
     let source = ends.source.as_ref();
     let child = select::child(source, &descriptor).await?;
     Ok(Some((sized(source, child).await?, present)))
+}
+
+/// What turns out to be a manifest, although its type does not say so.
+async fn foreign(ends: Ends<'_>, entry: Below) -> Result<Option<(Manifest, bool)>, Error> {
+    let Below { descriptor, present } = entry;
+    let found = select::foreign(ends.source.as_ref(), &descriptor, ends.allowance).await?;
+    let Some(manifest) = found else { return Ok(None) };
+    let identifier = Identifier::Digest(descriptor.digest);
+    let present = present || ends.sink.resolve(&identifier).await?.is_some();
+    Ok(Some((manifest, present)))
 }
 
 /// Docker's schema 1 does not say how long its blobs are; the source does.

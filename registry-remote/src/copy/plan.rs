@@ -40,6 +40,8 @@ pub struct Root {
 pub(super) struct Found {
     pub(super) roots: Vec<Root>,
     pub(super) nodes: HashMap<Digest, Node>,
+    /// Manifests of foreign types, which no descriptor tells from blobs.
+    pub(super) foreign: HashSet<Digest>,
 }
 
 /// A manifest to write.
@@ -58,7 +60,7 @@ impl Plan {
     /// [`Error::Manifest`] where two descriptors give one digest two sizes: one of them lies.
     pub(super) fn new(found: Found, nondistributable: bool) -> Result<Self, Error> {
         super::discover::check_names(&found.roots)?;
-        let Found { roots, nodes } = found;
+        let Found { roots, nodes, foreign } = found;
         if roots.is_empty() {
             return Err(Error::Unsupported { what: "a copy of nothing".to_owned() });
         }
@@ -68,7 +70,9 @@ impl Plan {
         let (mut left_out, mut seen) = (Vec::new(), HashSet::new());
         // An entry of an index may be a blob too.
         for Node { manifest, .. } in nodes.iter().filter(|node| node.whole) {
-            for blob in manifest.children().filter(|child| !child.is_manifest()) {
+            let is_blob =
+                |child: &&Descriptor| !child.is_manifest() && !foreign.contains(&child.digest);
+            for blob in manifest.children().filter(is_blob) {
                 if !nondistributable && media_type::is_nondistributable(&blob.media_type) {
                     if seen.insert(&blob.digest) {
                         left_out.push(blob.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use registry_name::Identifier;
 
 use super::{Image, Layer, fetched::wanted, get};
-use crate::{Descriptor, Error, Manifest, Platform, Source, media_type, select};
+use crate::{Descriptor, Error, Manifest, Platform, Source, limits::Allowance, media_type, select};
 
 /// An index, or as Docker calls it a manifest list: it lists images by platform, and may list other
 /// indexes, artifacts and plain blobs.
@@ -25,6 +25,8 @@ pub enum Entry {
     Index(Index),
     /// Docker's schema 1, which is carried and not understood.
     Schema1(Manifest),
+    /// A manifest of any other type, which is carried and not understood.
+    Other(Manifest),
     /// Content of any other type, which is read as a blob.
     Blob(Layer),
 }
@@ -76,7 +78,8 @@ impl Index {
         Image::new(Arc::clone(&self.source), image)
     }
 
-    /// What an entry describes: manifests are read and verified, a blob is not read yet.
+    /// What an entry describes: manifests are read and verified, a blob is not read yet. Where a type
+    /// does not tell which it is, the source is asked for a blob first.
     ///
     /// # Errors
     ///
@@ -84,14 +87,20 @@ impl Index {
     /// what its descriptor says.
     pub async fn entry(&self, entry: &Descriptor) -> Result<Entry, Error> {
         let source = Arc::clone(&self.source);
-        if !entry.is_manifest() {
-            return Ok(Entry::Blob(Layer::new(source, entry.clone(), None)));
-        }
-        let manifest = select::child(self.source.as_ref(), entry).await?;
+        let manifest = if entry.is_manifest() {
+            select::child(source.as_ref(), entry).await?
+        } else {
+            let allowance = Allowance::usual(source.as_ref());
+            match select::foreign(source.as_ref(), entry, &allowance).await? {
+                Some(manifest) => manifest,
+                None => return Ok(Entry::Blob(Layer::new(source, entry.clone(), None))),
+            }
+        };
         Ok(match manifest.media_type() {
             kind if media_type::is_schema1(kind) => Entry::Schema1(manifest),
             kind if media_type::is_index(kind) => Entry::Index(Self::new(source, manifest)?),
-            _ => Entry::Image(Image::new(source, manifest)?),
+            kind if media_type::is_image(kind) => Entry::Image(Image::new(source, manifest)?),
+            _ => Entry::Other(manifest),
         })
     }
 }

@@ -108,8 +108,12 @@ impl Listing {
         source: &dyn Source,
     ) -> Result<HashMap<Digest, Vec<Descriptor>>, Error> {
         let mut referrers: HashMap<Digest, Vec<Descriptor>> = HashMap::new();
-        for entry in distinct(self.entries.iter().filter(|entry| entry.is_manifest())) {
-            let manifest = source.manifest(&entry.digest.clone().into()).await?;
+        for entry in distinct(self.entries.iter()) {
+            let manifest = match source.manifest(&entry.digest.clone().into()).await {
+                // What is no manifest refers to nothing.
+                Err(_) if !entry.is_manifest() => continue,
+                manifest => manifest?,
+            };
             if let Some(subject) = manifest.subject() {
                 let entries = referrers.entry(subject.digest.clone()).or_default();
                 entries.push(referrer::entry(&manifest));

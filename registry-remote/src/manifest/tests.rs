@@ -191,6 +191,52 @@ fn m14_an_unknown_schema_is_refused_as_that() {
 }
 
 #[test]
+fn a_foreign_type_is_carried_and_asked_nothing() {
+    const FOREIGN: &str = "application/vnd.example.thing+json";
+    let calls_itself = format!(r#"{{"mediaType":"{FOREIGN}","schemaVersion":1,"layers":[]}}"#);
+    let said = Some("application/vnd.example.thing+json; charset=utf-8");
+    for (text, said) in [
+        (&*calls_itself, Some("application/json")),
+        (&calls_itself, None),
+        ("{}", said),
+        (r#"{"layers":7,"config":"x"}"#, said),
+        ("no JSON at all", said),
+        (&image(""), said),
+    ] {
+        let manifest = read(text.to_owned(), said).unwrap();
+        assert_eq!((manifest.media_type(), manifest.bytes().as_ref()), (FOREIGN, text.as_bytes()));
+        assert_eq!(manifest.children().count(), 0);
+        assert!(reason(manifest.check_understood("a:b").map(|()| manifest)).contains(FOREIGN));
+    }
+    let subject = descriptor(media_type::OCI_MANIFEST);
+    let text = format!(r#"{{"artifactType":"application/x.a","subject":{subject}}}"#);
+    let manifest = read(text, said).unwrap();
+    assert!(manifest.subject().is_some());
+    assert_eq!(manifest.artifact_type(), Some("application/x.a"));
+    assert!(reason(read(r#"{"errors":[]}"#, said)).contains("error document"));
+    // Which no manifest is, and no header can be.
+    for said in ["text/html", "application/json", "application/vnd.a b", "application/vnd.a\nb"] {
+        assert!(read("{}", Some(said)).is_err(), "{said:?}");
+        assert!(read(serde_json::json!({ "mediaType": said }).to_string(), None).is_err());
+    }
+    // A type that is known is not to be had from elsewhere.
+    let known = image(&format!(r#""mediaType":"{}","#, media_type::OCI_MANIFEST));
+    assert_eq!(read(known, said).unwrap().media_type(), media_type::OCI_MANIFEST);
+}
+
+#[test]
+fn an_artifact_of_before_oci_1_1_has_blobs_and_no_layers_of_an_image() {
+    let blob = descriptor("application/x.signature");
+    let text = format!(r#"{{"artifactType":"application/x.a","blobs":[{blob}],"config":{blob}}}"#);
+    let artifact = read(text, Some(media_type::OCI_ARTIFACT)).unwrap();
+    let types: Vec<_> = artifact.children().map(|child| child.media_type.as_str()).collect();
+    assert_eq!(types, ["application/x.signature"]);
+    assert!(reason(artifact.check_understood("a:b").map(|()| artifact)).contains("artifact"));
+    assert!(read(r#"{"blobs":7}"#, Some(media_type::OCI_ARTIFACT)).is_err());
+    assert!(read(image(r#""blobs":7,"#), None).is_ok(), "an image has no such field");
+}
+
+#[test]
 fn m15_what_follows_the_json_is_refused() {
     for tail in ["x", "{}", "\0"] {
         assert!(read(image("") + tail, None).is_err(), "{tail:?}");

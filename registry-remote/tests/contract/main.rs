@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod battery;
+mod foreign;
 mod places;
 #[path = "../stage/mod.rs"]
 mod stage;
@@ -25,6 +26,9 @@ async fn keeps_the_contract(stand: &Stand) {
     battery::what_refers_to_a_manifest_is_listed(stand).await;
     battery::sha512_is_a_name_like_any_other(stand).await;
     battery::an_image_of_sha512_alone_comes_back_byte_for_byte(stand).await;
+    foreign::entries_of_any_type_come_back(stand).await;
+    foreign::referrers_of_any_type_go_along(stand).await;
+    foreign::a_manifest_of_any_type_is_copied_or_refused(stand).await;
 }
 
 #[tokio::test]

@@ -39,6 +39,11 @@ impl Kind {
         *self != Self::DockerArchive
     }
 
+    /// Takes manifests that it cannot read, and lists anything in an index.
+    pub(crate) fn takes_any_type(&self) -> bool {
+        !matches!(self, Self::DockerArchive | Self::Distribution(_))
+    }
+
     pub(crate) fn knows_sha512(&self) -> bool {
         !matches!(self, Self::Distribution(_))
     }

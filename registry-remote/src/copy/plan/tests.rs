@@ -39,7 +39,7 @@ fn plan_of(root: &Manifest, others: &[&Manifest], nondistributable: bool) -> Res
     let all = others.iter().copied().chain([root]);
     let node = |manifest: &Manifest| Node { manifest: manifest.clone(), whole: true };
     let nodes = all.map(|manifest| (manifest.digest().clone(), node(manifest))).collect();
-    Plan::new(Found { roots: vec![asked], nodes }, nondistributable)
+    Plan::new(Found { roots: vec![asked], nodes, ..Found::default() }, nondistributable)
 }
 
 fn position(plan: &Plan, manifest: &Manifest) -> usize {
