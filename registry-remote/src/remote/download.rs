@@ -192,7 +192,13 @@ impl Blob {
                     tracing::debug!(blob = %self.descriptor.digest, ?other, "no ranges here");
                     return Ok(false);
                 }
-                Start::Skip(known) => self.skip = known,
+                Start::Skip(known) if self.progress.may_skip(known) => self.skip = known,
+                Start::Skip(known) => {
+                    let reason = format!(
+                        "ranges are ignored, and {known} known bytes more would be fetched again"
+                    );
+                    return Err(self.error(response.cut_short(reason)));
+                }
                 Start::Size(announced) => {
                     response.distrust();
                     let expected = self.descriptor.size;

@@ -110,7 +110,12 @@ impl Progress {
     /// Charges a restart from the first byte; says whether it may be had.
     pub(super) fn may_restart(&mut self) -> bool {
         self.restarts += 1;
-        self.restarts <= MAX_RESTARTS && self.refetched <= self.size.saturating_add(MAX_REFETCHED)
+        self.restarts <= MAX_RESTARTS && self.may_skip(0)
+    }
+
+    /// Whether so many known bytes may be fetched only to be thrown away.
+    pub(super) fn may_skip(&self, known: u64) -> bool {
+        self.refetched.saturating_add(known) <= self.size.saturating_add(MAX_REFETCHED)
     }
 
     /// The bytes that come now are tagged like this.
