@@ -98,3 +98,18 @@ async fn a_list_is_a_stream_up_to_its_end_or_an_error() {
     let repositories: Vec<_> = catalog.try_collect().await.unwrap();
     assert_eq!(repositories, [remote.repository().clone()]);
 }
+
+#[tokio::test]
+async fn of_what_is_no_name_only_so_much_is_kept() {
+    let many: Vec<_> = (0..3000).map(|n| format!("no tag {n}")).collect();
+    let long: Vec<_> = (0..3).map(|n| "no tag ".repeat(80_000) + &n.to_string()).collect();
+    for (listed, kept) in [(many, 1000), (long, 1)] {
+        let list = Reply::new(200).text(serde_json::json!({ "tags": listed }).to_string());
+        let origins =
+            Origins::single(Script::new().rule(on("GET", "*/tags/list").always(list))).unwrap();
+        let mut tags = remote(&stage::client(), origins.host(), "real/app").tags();
+        assert_eq!(tags.next().await.unwrap().unwrap(), []);
+        assert_eq!(tags.invalid().len(), kept);
+        assert!(tags.invalid() == &listed[..kept]);
+    }
+}

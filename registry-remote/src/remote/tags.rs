@@ -11,13 +11,17 @@ use serde::Deserialize;
 use super::{Remote, page::Pager};
 use crate::{Client, Error};
 
+/// Names that are none, which are kept to be looked at, at most; and their length all together.
+const MAX_INVALID: usize = 1_000;
+const MAX_INVALID_BYTES: usize = 1 << 20;
+
 /// The tags of a repository, page by page.
 #[derive(Debug)]
 pub struct Tags {
     remote: Remote,
     window: Window,
     pager: Pager,
-    invalid: Vec<String>,
+    invalid: Invalid,
 }
 
 /// The repositories of a registry, page by page.
@@ -27,7 +31,7 @@ pub struct Repositories {
     registry: Registry,
     window: Window,
     pager: Pager,
-    invalid: Vec<String>,
+    invalid: Invalid,
 }
 
 // `"tags": null`, a missing field and a missing name all occur in the field.
@@ -58,7 +62,7 @@ impl Remote {
     /// ```
     pub fn tags(&self) -> Tags {
         let (remote, window) = (self.clone(), Window::default());
-        Tags { pager: remote.tag_pager(&window), remote, window, invalid: Vec::new() }
+        Tags { pager: remote.tag_pager(&window), remote, window, invalid: Invalid::default() }
     }
 
     fn tag_pager(&self, window: &Window) -> Pager {
@@ -132,10 +136,10 @@ impl Tags {
         }))
     }
 
-    /// What was listed so far and is no tag, so cannot be asked for. Not fit to be printed as it
-    /// is: a server chose it.
+    /// What was listed so far and is no tag, so cannot be asked for: the first 1 000, of up to 1 MiB
+    /// together. Not fit to be printed as it is: a server chose it.
     pub fn invalid(&self) -> &[String] {
-        &self.invalid
+        &self.invalid.names
     }
 }
 
@@ -143,7 +147,7 @@ impl Repositories {
     pub(crate) fn new(client: Client, registry: Registry) -> Self {
         let window = Window::default();
         let pager = repository_pager(&registry, &window);
-        Self { client, registry, window, pager, invalid: Vec::new() }
+        Self { client, registry, window, pager, invalid: Invalid::default() }
     }
 
     /// Begins after that repository, in the registry's order.
@@ -199,10 +203,10 @@ impl Repositories {
         }))
     }
 
-    /// What was listed so far and is no repository's name. Not fit to be printed as it is: a
-    /// server chose it.
+    /// What was listed so far and is no repository's name, as far as [`Tags::invalid`] goes. Not fit
+    /// to be printed as it is: a server chose it.
     pub fn invalid(&self) -> &[String] {
-        &self.invalid
+        &self.invalid.names
     }
 }
 
@@ -212,6 +216,23 @@ fn repository_pager(registry: &Registry, window: &Window) -> Pager {
         .scopes(Scopes::catalog())
         .expect(&[200]);
     Pager::new(format!("repositories of {registry}"), first)
+}
+
+/// What was listed and is no name, as much as is of use to anybody.
+#[derive(Debug, Default)]
+struct Invalid {
+    names: Vec<String>,
+    bytes: usize,
+}
+
+impl Invalid {
+    fn keep(&mut self, name: String) {
+        let bytes = self.bytes.saturating_add(name.len());
+        if self.names.len() < MAX_INVALID && bytes <= MAX_INVALID_BYTES {
+            self.bytes = bytes;
+            self.names.push(name);
+        }
+    }
 }
 
 /// Which part of a list is asked for first
@@ -245,16 +266,12 @@ fn one_by_one<T: Send>(
 }
 
 /// Tells names from what is none.
-fn sort<T>(
-    names: Vec<String>,
-    invalid: &mut Vec<String>,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Vec<T> {
+fn sort<T>(names: Vec<String>, invalid: &mut Invalid, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
     let mut valid = Vec::with_capacity(names.len());
     for name in names {
         match parse(&name) {
             Some(parsed) => valid.push(parsed),
-            None => invalid.push(name),
+            None => invalid.keep(name),
         }
     }
     valid
