@@ -46,7 +46,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         flipped_bit(),
         flipped_bit_once(),
         gone_on_resume(),
-        empty_blob(),
+        empty_blob("empty-blob", "A layer of no bytes at all", Reply::registry()),
+        empty_blob(
+            "empty-blob-no-content",
+            "A layer of no bytes is answered with 204",
+            Reply::new(204),
+        ),
         same_layer_twice(),
         parts(
             "parts-ignored",
@@ -326,14 +331,16 @@ fn flipped_bit_once() -> Scenario {
         .with_rules([rule.times(1, Reply::registry().flip_bit(0))])
 }
 
-fn empty_blob() -> Scenario {
+fn empty_blob(name: &'static str, title: &'static str, answer: Reply) -> Scenario {
     let image = Image::small();
     let mut layers = image.layers;
-    layers.push(Blob::new(LAYER_GZIP, ""));
+    let empty = Blob::new(LAYER_GZIP, "");
+    let asked = on("GET", format!("*/blobs/{}", empty.digest));
+    layers.push(empty);
     let image = Image::of(image.config, layers);
     let registry = stocked().with_image(REPOSITORY, TAG, &image);
-    Scenario::new(&["D22"], "empty-blob", "A layer of no bytes at all")
-        .at("A", Script::registry(registry))
+    Scenario::new(&["D22"], name, title)
+        .at("A", Script::registry(registry).rule(asked.always(answer)))
         .with_image(image)
 }
 
