@@ -145,8 +145,8 @@ pub(crate) async fn entries(
 }
 
 /// The images that a manifest offers and their platforms, in its order, through indexes within.
-/// Placeholders are left out, and so is what does not say where it runs; of entries without a
-/// platform, only the first [`MAX_UNNAMED`] are read for it.
+/// Placeholders are left out, and so is what does not say where it runs. Images whose entries name
+/// no platform are asked for it.
 pub(crate) async fn offered(
     source: &dyn Source,
     manifest: &Manifest,
@@ -175,7 +175,8 @@ pub(crate) async fn offered(
             if !platform.is_unknown() {
                 images.push((entry, platform));
             }
-        } else if is_unnamed(&entry) && unnamed < MAX_UNNAMED {
+        } else if is_unnamed(&entry) {
+            check_unnamed(unnamed, &allowance)?;
             unnamed += 1;
             let platform = platform_of(source, &read(source, &entry, &allowance).await?).await?;
             images.extend(platform.map(|platform| (entry, platform)));

@@ -58,7 +58,8 @@ impl Remote {
     /// Sums up what a tag or a digest names.
     ///
     /// Costs one request, one more for an image that stands alone (its configuration names the
-    /// platform), and one for each index within an index.
+    /// platform), one for each index within an index, and two for each image whose entry names no
+    /// platform.
     ///
     /// ```no_run
     /// # use registry_name::Reference;
@@ -76,7 +77,7 @@ impl Remote {
     /// # Errors
     ///
     /// As [`get_manifest`](Self::get_manifest); [`Error::Limit`] where indexes within it go beyond
-    /// the default [`Limits`](crate::copy::Limits).
+    /// the default [`Limits`](crate::copy::Limits), or more than 32 entries name no platform.
     pub async fn summary(&self, identifier: &Identifier) -> Result<Summary, Error> {
         let manifest = self.get_manifest(identifier).await?;
         let images = select::offered(self, &manifest).await?;

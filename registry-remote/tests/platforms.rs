@@ -169,3 +169,31 @@ async fn g10_several_platforms_keep_images_whose_entries_name_none() {
         assert_eq!(matches!(error, Error::Limit { .. }), limited, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_summary_names_every_image_or_says_that_there_are_too_many() {
+    let stage = Stage::start().await;
+    let (memory, remote) = (Arc::new(Memory::new()), stage.remote("app"));
+    let config = r#"{"os":"linux","architecture":"amd64"}"#;
+    let config = json(&memory.add_blob(media_type::OCI_CONFIG, config));
+    let image = |n: usize| {
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{config},"layers":[],"annotations":{{"n":"{n}"}}}}"#
+        );
+        let manifest = Manifest::new(text, Some(media_type::OCI_MANIFEST), "test").unwrap();
+        memory.add_manifest(manifest.clone(), None);
+        json(manifest.descriptor())
+    };
+    let images: Vec<_> = (0..33).map(image).collect();
+    for (count, name) in [(32, "all"), (33, "more")] {
+        let list = images[..count].join(",");
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{list}]}}"#);
+        memory.add_manifest(Manifest::new(text, None, "test").unwrap(), Some(tag(name)));
+        stage::push(&memory, &remote, name).await;
+    }
+    let (summary, made) = stage.requests(remote.summary(&tag("all").into())).await;
+    assert_eq!((summary.unwrap().platforms.len(), made.len()), (32, 1 + 2 * 32));
+    let error = remote.summary(&tag("more").into()).await.unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error:?}");
+    assert!(error.to_string().contains("entries without a platform"), "{error}");
+}
