@@ -83,6 +83,7 @@ async fn p10_l09_writers_of_one_referrers_tag_lose_nothing_and_deletes_leave_it(
         Reply::new(404),
         Reply::new(405),
         Reply::new(400),
+        Reply::new(406),
         Reply::new(200).header("Content-Type", "text/html").text("<html>"),
         json_reply("{}"),
         json_reply(r#"{"manifests":[]}"#),
@@ -263,6 +264,7 @@ async fn l09_a_list_that_breaks_off_is_an_error_and_not_an_empty_one() {
         Reply::new(404),
         Reply::new(405),
         Reply::new(400),
+        Reply::new(406),
         Reply::new(200).header("Content-Type", "text/html").text("<html>"),
         first(),
     ];

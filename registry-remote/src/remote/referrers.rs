@@ -102,11 +102,11 @@ impl Remote {
     }
 }
 
-/// The specification lets a registry without the API answer 404; others answer 400 or 405.
+/// The specification lets a registry without the API answer 404; others answer 400, 405 or 406.
 fn is_absent(error: &Error) -> bool {
     let Error::Registry { source, .. } = error else { return false };
     matches!(source.kind(), TransportKind::NotFound | TransportKind::Unsupported)
-        || source.status() == Some(StatusCode::BAD_REQUEST)
+        || matches!(source.status(), Some(StatusCode::BAD_REQUEST | StatusCode::NOT_ACCEPTABLE))
 }
 
 /// Whether somebody says that this is a list: others answer with a page for people, or with any
