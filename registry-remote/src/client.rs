@@ -60,6 +60,7 @@ struct Settings {
     platform: Platform,
     cancellation: Option<Cancellation>,
     verify_pushes: bool,
+    referrers_tag: bool,
 }
 
 /// What all clones of a client share.
@@ -117,6 +118,11 @@ impl Client {
     /// Whether manifests are read back that were pushed.
     pub(crate) fn verifies_pushes(&self) -> bool {
         self.settings.verify_pushes
+    }
+
+    /// Whether the referrers tag stands in for a referrers API that a registry lacks.
+    pub(crate) fn uses_referrers_tag(&self) -> bool {
+        self.settings.referrers_tag
     }
 
     /// What is taken of an index where nothing else is asked for.

@@ -306,3 +306,28 @@ async fn lists_of_two_registries_do_not_wait_for_each_other() {
     tokio::time::timeout(Duration::from_secs(20), put).await.unwrap().unwrap();
     waits.abort();
 }
+
+#[tokio::test]
+async fn a_referrers_tag_that_is_not_to_be_used_is_neither_read_nor_written() {
+    let client = Client::builder().referrers_tag(false).build().unwrap();
+    let stage = Stage::single(Script::registry(bare())).unwrap();
+    let app = remote(&client, stage.host(), "app");
+    let errors = [
+        app.put_manifest_as(&artifact(1), None).await.unwrap_err(),
+        app.referrers(subject().digest(), None).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+        assert!(error.to_string().contains("has no referrers API"), "{error}");
+    }
+    app.delete_manifest(artifact(1).digest()).await.unwrap();
+    let asked = ["GET", "HEAD", "PUT"].map(|method| stage.log().count(method, LIST));
+    assert_eq!(asked, [0, 0, 0]);
+
+    let registry = Registry::new().with_image("app", "v1", &Image::small());
+    let stage = Stage::single(Script::registry(registry)).unwrap();
+    let app = remote(&client, stage.host(), "app");
+    app.put_manifest_as(&artifact(1), None).await.unwrap();
+    let found = app.referrers(subject().digest(), None).await.unwrap();
+    assert_eq!((found.by_registry, found.descriptors.len()), (true, 1));
+}

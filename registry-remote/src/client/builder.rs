@@ -111,6 +111,15 @@ impl Builder {
         self
     }
 
+    /// Whether a tag stands in for the referrers API where a registry has none; so it is unless set.
+    /// Without it such referrers can be neither listed nor kept: [`Error::Unsupported`], when a
+    /// manifest with a subject has been pushed already.
+    #[must_use]
+    pub fn referrers_tag(mut self, use_it: bool) -> Self {
+        self.settings.referrers_tag = use_it;
+        self
+    }
+
     /// Ends everything that this client does once it is cancelled: what is running, and what is
     /// read later through an image or a layer that was got before.
     #[must_use]
@@ -172,6 +181,7 @@ impl Default for Settings {
             platform: Platform::linux_amd64(),
             cancellation: None,
             verify_pushes: false,
+            referrers_tag: true,
         }
     }
 }

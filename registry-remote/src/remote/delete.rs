@@ -38,9 +38,10 @@ impl Remote {
     }
 
     /// The manifest, if it refers to another one and this registry leaves the list of referrers to
-    /// its clients.
+    /// its clients, and to this one.
     async fn referring(&self, identifier: &Identifier) -> Option<Manifest> {
-        if self.client.learnt(&self.registry).keeps_referrers == Some(true) {
+        let keeps_referrers = self.client.learnt(&self.registry).keeps_referrers == Some(true);
+        if keeps_referrers || !self.client.uses_referrers_tag() {
             return None;
         }
         let manifest = self.get_manifest(identifier).await.ok()?;

@@ -45,8 +45,8 @@ impl Remote {
     /// # Errors
     ///
     /// What the registry said; [`Error::Unsupported`] where the referrers tag names something else than a
-    /// list. That a registry has no referrers API is no error, and neither is a subject that nothing
-    /// refers to.
+    /// list, or is needed and [not to be used](crate::ClientBuilder::referrers_tag). That a registry has
+    /// no referrers API is no error otherwise, and neither is a subject that nothing refers to.
     pub async fn referrers(
         &self,
         subject: &Digest,

@@ -29,6 +29,7 @@ impl Remote {
         &self,
         subject: &Digest,
     ) -> Result<Vec<Descriptor>, Error> {
+        self.check_tag_use(subject)?;
         let list = self.tagged_list(subject).await?;
         Ok(list.map(|list| list.index.manifests().to_vec()).unwrap_or_default())
     }
@@ -42,7 +43,21 @@ impl Remote {
             self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
             return Ok(());
         }
+        self.check_tag_use(&subject.digest)?;
         self.change_list(&subject.digest, &Change::Add(manifest)).await
+    }
+
+    /// Refuses what only the referrers tag could do, where that is not to be used.
+    fn check_tag_use(&self, subject: &Digest) -> Result<(), Error> {
+        if self.client.uses_referrers_tag() {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            what: format!(
+                "{} has no referrers API that lists what refers to {subject}, and this client is not to use the referrers tag instead; ClientBuilder::referrers_tag lets it",
+                self.repository
+            ),
+        })
     }
 
     /// Takes a manifest that was deleted off the referrers tag of its subject.
