@@ -7,7 +7,7 @@ mod stage;
 use std::sync::Arc;
 
 use registry_faults::peers::{Kind, Server};
-use registry_name::Identifier;
+use registry_name::{Identifier, Repository, Tag};
 use registry_remote::{
     Client, CopyOptions, Error, ErrorKind, Manifest, Memory, Remote, Report, Sink, Source, copy,
 };
@@ -144,6 +144,62 @@ async fn what_is_missing_is_not_found() {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{kind:?}: {error}");
         let error = app.tags().all().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{kind:?}: {error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn polls_pages_and_sums_up() {
+    with_each(|kind, client, host| async move {
+        // It gives all that there is, in any order, whatever it is asked for.
+        let pages = kind != Kind::DockerRegistry;
+        let memory = Arc::new(Memory::new());
+        let app = remote(&client, &host, "team/app");
+        let [amd, arm] = [1, 2].map(|n| image(&memory, &[noise(n, 10)], None));
+        let both = index(&memory, &[(&amd, "linux/amd64"), (&arm, "linux/arm64/v8")], "v1");
+        for name in ["v1", "v2", "v3"] {
+            memory.add_manifest(both.clone(), Some(tag(name)));
+            put(&memory, &app, name).await.unwrap();
+        }
+        put(&memory, &remote(&client, &host, "team/other"), "v1").await.unwrap();
+
+        let v1 = Identifier::Tag(tag("v1"));
+        let known = app.get(&v1).await.unwrap().version();
+        assert!(app.get_if_changed(&v1, &known).await.unwrap().is_none(), "{kind:?}");
+        let summary = app.summary(&v1).await.unwrap();
+        let platforms: Vec<_> = summary
+            .platforms
+            .iter()
+            .map(|p| (&*p.os, &*p.architecture, p.variant.as_deref(), &p.digest))
+            .collect();
+        let expected =
+            [("linux", "amd64", None, amd.digest()), ("linux", "arm64", Some("v8"), arm.digest())];
+        assert_eq!((&summary.digest, &*platforms), (both.digest(), &expected[..]), "{kind:?}");
+
+        let changed = image(&memory, &[noise(3, 10)], Some("v1"));
+        put(&memory, &app, "v1").await.unwrap();
+        let new = app.get_if_changed(&v1, &known).await.unwrap().unwrap();
+        assert_eq!(new.bytes(), changed.bytes(), "{kind:?}");
+
+        let names = |mut tags: Vec<Tag>| {
+            tags.sort();
+            tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(app.tags().all().await.unwrap()), "v1 v2 v3", "{kind:?}");
+        assert_eq!(names(app.tags().page_size(1).all().await.unwrap()), "v1 v2 v3", "{kind:?}");
+        let page = app.tags().page_size(2).next().await.unwrap().unwrap();
+        assert_eq!(names(page), if pages { "v1 v2" } else { "v1 v2 v3" }, "{kind:?}");
+        let rest = app.tags().after(&tag("v1")).all().await.unwrap();
+        assert_eq!(names(rest), if pages { "v2 v3" } else { "v1 v2 v3" }, "{kind:?}");
+
+        let registry = app.repository().registry();
+        let listed = client.catalog(&registry).page_size(1).all().await.unwrap();
+        let mut listed: Vec<_> = listed.iter().map(Repository::path).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, ["team/app", "team/other"], "{kind:?}");
+        let mut rest = client.catalog(&registry).after(app.repository()).page_size(5);
+        let rest = rest.next().await.unwrap().unwrap();
+        assert_eq!(rest.iter().map(Repository::path).collect::<Vec<_>>(), ["team/other"]);
     })
     .await;
 }
