@@ -7,23 +7,23 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use registry_name::{Digest, Identifier, Tag};
 
-use self::{
-    directory::{Claim, Directory},
-    index::Entry,
-};
+use self::{directory::Directory, index::Entry};
 use crate::{
     ByteStream, Complaint, Descriptor, Error, Manifest, Plan, Sink, Source, Stored,
-    local::{blocking, draft::Draft, listing::Listing, pour::pour_into, read},
+    local::{
+        blocking,
+        draft::Draft,
+        listing::Listing,
+        partial::{Claim, LOOK},
+        pour::pour_into,
+        read,
+    },
 };
-
-/// How often to look whether another process is done with a blob.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// An [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
 /// directory, to read from and to write to.

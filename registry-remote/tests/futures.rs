@@ -68,6 +68,7 @@ fn every_public_future_is_send(
     assert_send(client.abandon_uploads());
     assert_send(parts.open(Part::From(0)));
     assert_send(remote.blob(blob));
+    assert_send(remote.save_blob(blob, "file"));
     assert_send(remote.head_blob(digest));
     assert_send(remote.check_push());
     assert_send(remote.delete_blob(digest));

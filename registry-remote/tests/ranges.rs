@@ -15,7 +15,8 @@ use registry_faults::{
 };
 use registry_name::{Identifier, Repository};
 use registry_remote::{
-    ArchiveKind, ArchiveWriter, Client, CopyOptions, Error, ErrorKind, Layout, Sink, Source, copy,
+    ArchiveKind, ArchiveWriter, Client, CopyOptions, Descriptor, Error, ErrorKind, Layout, Sink,
+    Source, copy,
 };
 use registry_transport::{RetryPolicy, Transport};
 
@@ -119,6 +120,19 @@ async fn an_archive_is_written_in_ranges_too() {
     let layer = &manifest.layers()[0];
     let bytes = registry_remote::read_blob(&archive, layer, layer.size).await.unwrap();
     assert_eq!(sha256(&bytes), image().last_layer().digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_written_in_ranges_too() {
+    let stage = stage(|ranges| ranges.always(slow(Reply::registry())));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.bin");
+    let repository: Repository = format!("{}/app", stage.host()).parse().unwrap();
+    let remote = Client::anonymous().unwrap().remote(&repository);
+    let blob = Descriptor::new(LAYER_GZIP, layer().digest.parse().unwrap(), SIZE as u64);
+    remote.save_blob(&blob, &path).await.unwrap();
+    assert!(asked(&stage).len() > 2);
+    assert_eq!(sha256(&std::fs::read(path).unwrap()), layer().digest);
 }
 
 #[tokio::test(flavor = "multi_thread")]

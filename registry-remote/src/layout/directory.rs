@@ -16,7 +16,6 @@ use bytes::Bytes;
 use registry_name::{Digest, Identifier};
 use serde::Deserialize;
 
-pub(super) use self::written::Claim;
 use self::{ground::Ground, listed::Known};
 use crate::{
     Descriptor, Error, Manifest, Mismatch,

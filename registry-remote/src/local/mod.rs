@@ -10,6 +10,7 @@ pub(crate) mod partial;
 pub(crate) mod pour;
 mod ranges;
 pub(crate) mod read;
+pub(crate) mod save;
 mod spans;
 
 use std::io;

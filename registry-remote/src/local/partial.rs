@@ -1,12 +1,12 @@
 //! Drafts that outlive their process: what it had fetched when it was killed, the next one need not.
 //!
-//! Such a draft has the name of what it will be. What is in it is noted behind its last byte, after
+//! Such a draft is named by its digest. What is in it is noted behind its last byte, after
 //! each write. That note is believed only until the end: then everything is hashed, as ever.
 
 use std::{
     fs::{File, Metadata, TryLockError},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -17,8 +17,13 @@ use super::{
     read,
     spans::Spans,
 };
-use crate::Error;
+use crate::{Descriptor, Error, tuning::RESUMED_FROM};
 
+/// How often to look whether another process is done with a file.
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
+
+/// A process that has not written to a file for so long is not waited for.
+const STALLED: Duration = Duration::from_secs(30);
 /// The longest note that is read, bytes.
 const NOTE: u64 = 4096;
 /// What nobody went on with for so long goes.
@@ -26,9 +31,40 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The shortest file name that such a draft is kept for: that of a digest.
 const NAME: usize = 64;
 
-/// What became of the attempt to have the draft of a file.
+/// Who writes a blob.
 #[derive(Debug)]
-pub(crate) enum Partial {
+pub(crate) enum Claim {
+    /// Nobody has to: it is here.
+    Present,
+    /// We do.
+    Ours(Draft),
+    /// Somebody else is at it.
+    Theirs,
+}
+
+/// Claims a blob that is to be at `target`. Whether it `is_there` is asked once nobody else is at it.
+pub(crate) fn claim(
+    target: &Path,
+    blob: &Descriptor,
+    is_there: impl Fn() -> bool,
+) -> Result<Claim, Error> {
+    if blob.size >= RESUMED_FROM {
+        match Partial::of(target, blob)? {
+            Partial::Ours(draft) if is_there() => {
+                draft.discard();
+                return Ok(Claim::Present);
+            }
+            Partial::Ours(draft) => return Ok(Claim::Ours(draft)),
+            Partial::Busy(idle) if idle < STALLED => return Ok(Claim::Theirs),
+            Partial::Busy(_) | Partial::None => {}
+        }
+    }
+    if is_there() { Ok(Claim::Present) } else { Draft::new(target).map(Claim::Ours) }
+}
+
+/// What became of the attempt to have the draft of a blob.
+#[derive(Debug)]
+enum Partial {
     /// It is ours until it is dropped.
     Ours(Draft),
     /// Somebody else is at it, who wrote to it this long ago.
@@ -38,9 +74,10 @@ pub(crate) enum Partial {
 }
 
 impl Partial {
-    /// The draft of `target`, a file of `size` bytes, with what is in it already.
-    pub(crate) fn of(target: &Path, size: u64) -> Result<Self, Error> {
-        let Some(path) = path_of(target) else { return Ok(Self::None) };
+    /// The draft of a blob that is to be at `target`, with what is in it already.
+    fn of(target: &Path, blob: &Descriptor) -> Result<Self, Error> {
+        let path = parent(target).join(format!("{PREFIX}{}{SUFFIX}", blob.digest.hex()));
+        let size = blob.size;
         loop {
             let file = match open(&path) {
                 Ok(file) => file,
@@ -79,12 +116,6 @@ pub(super) fn is_kept(name: &str, metadata: &Metadata) -> bool {
     name.is_some_and(|name| name.len() >= NAME) && age(metadata) < KEPT
 }
 
-fn path_of(target: &Path) -> Option<PathBuf> {
-    let name = target.file_name()?.to_str()?;
-    let path = parent(target).join(format!("{PREFIX}{name}{SUFFIX}"));
-    (name.len() >= NAME).then_some(path)
-}
-
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
@@ -118,11 +149,13 @@ mod tests {
     #[test]
     fn a_draft_that_is_ours_has_its_name_whatever_others_do_with_theirs() {
         let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("0".repeat(NAME));
+        let target = directory.path().join("file");
+        let digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+        let blob = Descriptor::unknown(digest, 10);
         let claim_often = || {
             let mut turn = 0;
             while turn < 200 {
-                let Partial::Ours(draft) = Partial::of(&target, 10).unwrap() else { continue };
+                let Partial::Ours(draft) = Partial::of(&target, &blob).unwrap() else { continue };
                 turn += 1;
                 draft.slot(0).write_at(0, b"half").unwrap();
                 assert_eq!(draft.metadata().unwrap().nlink(), 1);

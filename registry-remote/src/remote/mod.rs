@@ -13,7 +13,7 @@ mod suspects;
 mod tags;
 mod upload;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use http::Method;
@@ -34,7 +34,7 @@ pub(crate) use self::{
 };
 use crate::{
     ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts,
-    Platform, Sink, Source, Stored, copy::Listener,
+    Platform, Sink, Source, Stored, copy::Listener, local::save::save,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -83,6 +83,37 @@ impl Remote {
     /// recovered from; [`Error::Integrity`] where the bytes were not the blob's.
     pub async fn blob(&self, descriptor: &Descriptor) -> Result<crate::Verified, Error> {
         crate::verified_blob(self, descriptor).await
+    }
+
+    /// A blob as the file `path`, which is replaced once all of the blob is here, and right: one large
+    /// layer, such as the weights of a model. Says whether it was there already.
+    ///
+    /// Several connections bring a large one where that helps. What was fetched of a blob of 1 MiB or
+    /// more before the program ended stays beside `path`, in a file named by the digest, and the next
+    /// call goes on from there, for a week. Of several processes that want the same file, one fetches
+    /// it and the others wait.
+    ///
+    /// ```no_run
+    /// # async fn example(remote: registry_remote::Remote) -> Result<(), registry_remote::Error> {
+    /// let manifest = remote.get_manifest(&"v1".parse().expect("a tag")).await?;
+    /// if let Some(weights) = manifest.layers().first() {
+    ///     remote.save_blob(weights, "model.bin").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`blob`](Self::blob); [`Error::Local`] where the file cannot be written. Whatever was at
+    /// `path` is still there then.
+    pub async fn save_blob(
+        &self,
+        descriptor: &Descriptor,
+        path: impl AsRef<Path>,
+    ) -> Result<Stored, Error> {
+        let source: Arc<dyn Source> = Arc::new(self.clone());
+        save(&source, descriptor, path.as_ref()).await
     }
 
     /// The size of a blob that is known by its digest only. The media type is unknown.

@@ -1,6 +1,6 @@
 //! Blobs and manifests on their way into a layout, and blobs that are put aside.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use registry_name::Digest;
 
@@ -9,25 +9,10 @@ use crate::{
     Descriptor, Error, Manifest,
     local::{
         draft::{Draft, PREFIX},
-        partial::Partial,
+        partial::{Claim, claim},
         read,
     },
-    tuning::RESUMED_FROM,
 };
-
-/// A process that has not written to a blob for so long is not waited for.
-const STALLED: Duration = Duration::from_secs(30);
-
-/// Who writes a blob.
-#[derive(Debug)]
-pub(in super::super) enum Claim {
-    /// Nobody has to: it is here.
-    Present,
-    /// We do.
-    Ours(Draft),
-    /// Somebody else is at it.
-    Theirs,
-}
 
 impl Directory {
     /// Claims a blob that is to be here.
@@ -38,19 +23,8 @@ impl Directory {
         }
         let _hold = self.hold()?;
         let path = self.blob_path_made(&wanted.digest)?;
-        if wanted.size >= RESUMED_FROM {
-            match Partial::of(&path, wanted.size)? {
-                // It may have been finished since.
-                Partial::Ours(draft) if self.has(&wanted.digest, wanted.size) => {
-                    draft.discard();
-                    return Ok(Claim::Present);
-                }
-                Partial::Ours(draft) => return Ok(Claim::Ours(draft)),
-                Partial::Busy(idle) if idle < STALLED => return Ok(Claim::Theirs),
-                Partial::Busy(_) | Partial::None => {}
-            }
-        }
-        Draft::new(&path).map(Claim::Ours)
+        // It may have been finished since.
+        claim(&path, wanted, || self.has(&wanted.digest, wanted.size))
     }
 
     /// Puts a blob of `size` bytes at its place, once all of it is in `draft`.

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use registry_name::Algorithm;
 
 use super::*;
-use crate::{local::partial::Partial, verify};
+use crate::{
+    local::partial::{Claim, claim},
+    verify,
+};
 
 const SIZE: usize = 3 << 20;
 
@@ -161,8 +164,8 @@ async fn d25_bytes_beyond_4_gib_are_where_they_belong_and_the_next_process_knows
         (4 << 30) + 11,
     );
     let target = directory.path().join(blob.digest.hex());
-    let claim = || match Partial::of(&target, blob.size).unwrap() {
-        Partial::Ours(draft) => draft,
+    let claim = || match claim(&target, &blob, || false).unwrap() {
+        Claim::Ours(draft) => draft,
         other => panic!("{other:?}"),
     };
     let draft = claim();
