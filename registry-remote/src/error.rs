@@ -227,7 +227,7 @@ impl Error {
 
     /// Whether an answer was refused unread. Whatever came before is as good as it was.
     pub(crate) fn is_announced(&self) -> bool {
-        matches!(self, Self::Integrity { mismatch: Mismatch::Announced { .. }, .. })
+        matches!(self, Self::Integrity { mismatch, .. } if mismatch.is_announced())
     }
 
     /// Whether a registry refused a manifest because it misses a part of it.
@@ -251,6 +251,12 @@ impl Error {
         attempt: impl FnOnce() -> String,
     ) -> impl FnOnce(registry_transport::Error) -> Self {
         move |source| Self::Registry { attempt: attempt(), source }
+    }
+}
+
+impl Mismatch {
+    pub(crate) fn is_announced(&self) -> bool {
+        matches!(self, Self::Announced { .. })
     }
 }
 

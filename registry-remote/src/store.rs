@@ -18,8 +18,8 @@ use crate::{
 /// Bytes on their way.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
-/// See [`Source::complaint`].
-pub type Complaint = Box<dyn FnOnce() + Send>;
+/// See [`Source::complaint`]; it is told what was wrong.
+pub type Complaint = Box<dyn FnOnce(&Mismatch) + Send>;
 
 /// Something to read manifests and blobs from.
 #[async_trait]
@@ -68,8 +68,9 @@ pub trait Source: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What to call where the bytes of a blob from here were not what its digest says: who sent
-    /// them is not asked again, if there are others to ask.
+    /// What to call where the bytes of a blob from here, and from nowhere else, were not what its
+    /// descriptor says: who sent them is not asked again, if there are others to ask. It is about
+    /// what is here when it is made, which is before the bytes are read.
     fn complaint(&self, blob: &Digest) -> Option<Complaint> {
         let _ = blob;
         None
@@ -188,8 +189,8 @@ pub async fn verified_blob(
     descriptor: &Descriptor,
 ) -> Result<Verified, Error> {
     let what = format!("blob {} of {}", descriptor.digest, source.location());
-    let bytes = open_blob(source, descriptor, 0).await?;
     let complaint = source.complaint(&descriptor.digest);
+    let bytes = open_blob(source, descriptor, 0).await?;
     Ok(Verified::new(bytes, descriptor, what).with_complaint(complaint))
 }
 

@@ -158,7 +158,7 @@ impl Verified {
     fn refuse(&mut self, mismatch: Mismatch) -> Error {
         self.verifier = None;
         if let Some(complain) = self.complaint.take() {
-            complain();
+            complain(&mismatch);
         }
         Error::Integrity { what: self.what.clone(), mismatch }
     }

@@ -13,8 +13,8 @@ use local::{
 };
 use registry_name::Identifier;
 use registry_remote::{
-    CopyOptions, Descriptor, Error, ErrorKind, Layout, Manifest, Plan, Sink, Source, Stored, copy,
-    copy::Wanted, media_type,
+    CopyOptions, Descriptor, Error, ErrorKind, Layout, Manifest, Mismatch, Plan, Sink, Source,
+    Stored, copy, copy::Wanted, media_type,
 };
 use serde_json::json;
 
@@ -241,6 +241,7 @@ async fn f10_a_blob_that_was_replaced_while_it_was_read_is_not_put_aside() {
     let complain = layout.complaint(&layer.digest).unwrap();
     fs::write(directory.path().join("mended"), b"a layer").unwrap();
     fs::rename(directory.path().join("mended"), &path).unwrap();
-    complain();
+    let right = layer.digest.clone();
+    complain(&Mismatch::Digest { expected: right.clone(), actual: right });
     assert_eq!(read_blob(layout.as_ref(), layer).await.unwrap(), b"a layer");
 }

@@ -80,6 +80,8 @@ async fn twice(
 ) -> Result<(), Error> {
     let what = format!("blob {} of {}", descriptor.digest, source.location());
     let none = known.as_ref().map(|_| Spans::default());
+    let is_mixed = known.as_ref().is_some_and(|known| known.total() > 0);
+    let mut complaint = source.complaint(&descriptor.digest);
     let first = Assembly::new(slot, descriptor, &what, known);
     let mut poured = attempt(source, descriptor, &first, true).await;
     if let Err(error) = &poured
@@ -88,23 +90,27 @@ async fn twice(
         tracing::warn!(blob = %descriptor.digest, %error, "asking once more for what is missing");
         poured = attempt(source, descriptor, &first, true).await;
     }
-    match poured {
-        Err(error) if error.is_announced() => Err(error),
-        Err(Error::Integrity { what: first, mismatch }) => {
-            forget()?;
-            if let Some(complain) = source.complaint(&descriptor.digest) {
-                complain();
-            }
-            tracing::warn!(blob = %descriptor.digest, %mismatch, "reading it again from the start");
-            let what = format!("{what}, read twice (at first: {mismatch}),");
-            let again = Assembly::new(slot, descriptor, &what, none);
-            match attempt(source, descriptor, &again, false).await {
-                // It was thrown away because of what was wrong with it.
-                Err(Error::NotFound { .. }) => Err(Error::Integrity { what: first, mismatch }),
-                done => done,
-            }
+    let (first, mismatch) = match poured {
+        Err(Error::Integrity { what, mismatch }) if !mismatch.is_announced() => (what, mismatch),
+        done => return done,
+    };
+    forget()?;
+    // Where some of it was here before, that may be what is wrong: the source is not to blame yet.
+    if let Some(complain) = complaint.take_if(|_| !is_mixed) {
+        complain(&mismatch);
+    }
+    tracing::warn!(blob = %descriptor.digest, %mismatch, "reading it again from the start");
+    let what = format!("{what}, read twice (at first: {mismatch}),");
+    let again = Assembly::new(slot, descriptor, &what, none);
+    let poured = attempt(source, descriptor, &again, false).await;
+    match (poured, complaint) {
+        // It was thrown away because of what was wrong with it.
+        (Err(Error::NotFound { .. }), None) => Err(Error::Integrity { what: first, mismatch }),
+        (Err(Error::Integrity { what, mismatch }), Some(complain)) if !mismatch.is_announced() => {
+            complain(&mismatch);
+            Err(Error::Integrity { what, mismatch })
         }
-        done => done,
+        (done, _) => done,
     }
 }
 

@@ -222,7 +222,7 @@ impl Source for Remote {
 
     fn complaint(&self, blob: &Digest) -> Option<Complaint> {
         let (suspects, blob) = (self.suspects.clone(), blob.clone());
-        Some(Box::new(move || suspects.distrust(&blob)))
+        Some(Box::new(move |_| suspects.distrust(&blob)))
     }
 
     async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {

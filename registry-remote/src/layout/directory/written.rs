@@ -6,7 +6,7 @@ use registry_name::Digest;
 
 use super::{Directory, blob_parts, ground::make};
 use crate::{
-    Descriptor, Error, Manifest,
+    Descriptor, Error, Manifest, Mismatch,
     local::{
         draft::{Draft, PREFIX},
         partial::{Claim, claim},
@@ -54,16 +54,19 @@ impl Directory {
     }
 
     /// What puts a blob aside as it is now; to be called where its bytes turn out to be wrong. What
-    /// another process has put in its place by then stays.
+    /// another process has put in its place by then stays, and so does what is only of another size
+    /// than somebody thought: a blob that is too short is brought again where it is.
     pub(in super::super) fn suspect(
         &self,
         digest: &Digest,
-    ) -> Option<impl FnOnce() + Send + use<>> {
+    ) -> Option<impl FnOnce(&Mismatch) + Send + use<>> {
         // Open, so that no other file is taken for it.
         let file = self.open(&blob_parts(digest)).ok().flatten()?;
         let (path, aside) = (self.blob_path(digest), self.aside(digest));
-        Some(move || {
-            if file.metadata().is_ok_and(|metadata| read::is_still_at(&path, &metadata)) {
+        Some(move |mismatch: &Mismatch| {
+            if matches!(mismatch, Mismatch::Digest { .. })
+                && file.metadata().is_ok_and(|metadata| read::is_still_at(&path, &metadata))
+            {
                 let put_aside = fs::rename(&path, &aside);
                 tracing::warn!(blob = %path.display(), ?put_aside, "its bytes are wrong");
             }
