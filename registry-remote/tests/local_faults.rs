@@ -226,6 +226,24 @@ fn writes_beyond_a_limit() {
     assert!(!left.contains(&"file.tar".to_owned()), "{left:?}");
 }
 
+/// What was fetched whole fills the disk, and nobody can go on from there.
+#[cfg(unix)]
+#[test]
+fn f09_a_rename_that_fails_leaves_nothing_behind() {
+    static LAYER: [u8; 1024 * 1024] = [7; 1024 * 1024];
+    let directory = tempfile::tempdir().unwrap();
+    let (source, manifest) = small_image(&[&LAYER]);
+    let name = format!("blobs/sha256/{}", manifest.layers()[0].digest.hex());
+    local::write(directory.path(), "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#);
+    fs::create_dir_all(directory.path().join(&name)).unwrap();
+    let layout = Arc::new(Layout::create(directory.path()));
+    let error = to_the_end(transfer(source, &by_tag("v1"), layout, Some("a"))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Local, "{error:?}");
+    assert!(told(&error).contains(&name), "{}", told(&error));
+    let left = tree(directory.path());
+    assert!(!left.iter().any(|name| name.contains("partial")), "{left:?}");
+}
+
 /// A rename does not cross file systems, so nothing may begin where temporary files are; nor may a
 /// name that is added to a path be longer than one that is there anyway.
 #[cfg(unix)]

@@ -87,7 +87,9 @@ impl Draft {
     }
 
     /// Puts the file, which is `size` bytes long, at its final path, in place of what is there.
-    pub(crate) fn publish_sized(self, size: u64) -> Result<(), Error> {
+    pub(crate) fn publish_sized(mut self, size: u64) -> Result<(), Error> {
+        // Nobody can go on with what is whole: it would only fill a disk that has no room.
+        self.remove_when_dropped();
         if self.known.is_some() {
             self.set_len(size)?;
         }
