@@ -28,6 +28,13 @@ struct Account {
     resumes_allowed: u32,
 }
 
+impl Account {
+    /// What was spent on requests counts no more.
+    fn forgive(&mut self) {
+        (self.spent, self.first_failure) = (Spent::default(), None);
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
         Self::new()
@@ -76,15 +83,21 @@ impl Budget {
         self.account(|account| account.spent.charge(class, next));
     }
 
+    /// A request of several brought the operation on by `progress` bytes: if they are worth the name, those that failed
+    /// before count no more. Interruptions do, as long as they go on.
+    pub fn advanced(&self, progress: u64) {
+        if progress >= PROGRESS {
+            self.account(Account::forgive);
+        }
+    }
+
     /// Charges one interruption of a body after `progress` bytes. `None`: the operation has had enough of them.
     /// Otherwise the number of interruptions in a row that made no progress worth the name.
     pub(crate) fn interrupted(&self, progress: u64) -> Option<u32> {
         self.account(|account| {
             if progress >= PROGRESS {
-                account.interruptions = 0;
-                account.too_slow = 0;
-                account.spent = Spent::default();
-                account.first_failure = None;
+                (account.interruptions, account.too_slow) = (0, 0);
+                account.forgive();
             } else {
                 account.interruptions += 1;
             }

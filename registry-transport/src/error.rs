@@ -36,12 +36,19 @@ struct Inner {
     replay: Option<Replay>,
     retry_after: Option<Duration>,
     retry_at: Option<SystemTime>,
-    attempts: u32,
-    elapsed: Duration,
+    history: History,
     cause: Option<Cause>,
-    first: Option<Error>,
     untrusted_realm: Option<(Registry, String)>,
     tried: Vec<Error>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct History {
+    pub(crate) attempts: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) first: Option<Error>,
+    /// Whether one before the last may have been processed.
+    pub(crate) doubtful: bool,
 }
 
 /// What kind of failure it is: enough to choose an exit code or the next step.
@@ -129,6 +136,11 @@ impl Error {
         !matches!(self.0.class, Class::Permanent)
     }
 
+    /// Whether the server may have done what was asked, this time or before: to be found out before it is asked again.
+    pub fn is_doubtful(&self) -> bool {
+        self.0.history.doubtful || (self.0.class.is_doubtful() && self.0.replay.is_none())
+    }
+
     /// The time before which the server does not want to be asked again.
     pub fn retry_at(&self) -> Option<SystemTime> {
         self.0.retry_at
@@ -136,17 +148,17 @@ impl Error {
 
     /// How many times the request was sent; a resend after a challenge or a redirect does not count.
     pub fn attempts(&self) -> u32 {
-        self.0.attempts
+        self.0.history.attempts
     }
 
     /// From the first attempt to the failure, waits included.
     pub fn elapsed(&self) -> Duration {
-        self.0.elapsed
+        self.0.history.elapsed
     }
 
     /// How the first attempt failed, when there were several.
     pub fn first_failure(&self) -> Option<&Error> {
-        self.0.first.as_ref()
+        self.0.history.first.as_ref()
     }
 
     /// How the mirrors failed that were asked before, in the order in which they were asked.
@@ -191,10 +203,8 @@ impl Error {
             replay: None,
             retry_after: None,
             retry_at: None,
-            attempts: 0,
-            elapsed: Duration::ZERO,
+            history: History::default(),
             cause: None,
-            first: None,
             untrusted_realm: None,
             tried: Vec::new(),
         }))
@@ -224,8 +234,7 @@ impl Error {
     /// This failure was about to be waited out when the caller wanted no more of it.
     pub(crate) fn into_cancelled(self) -> Self {
         let mut cancelled = Self::new(ErrorKind::Cancelled, "cancelled while waiting to go on");
-        cancelled.0.method.clone_from(&self.0.method);
-        cancelled.0.url.clone_from(&self.0.url);
+        (cancelled.0.method, cancelled.0.url) = (self.0.method.clone(), self.0.url.clone());
         cancelled.with_cause(self)
     }
 
@@ -304,22 +313,16 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_history(
-        mut self,
-        attempts: u32,
-        elapsed: Duration,
-        first: Option<Self>,
-    ) -> Self {
-        self.0.attempts = attempts;
-        self.0.elapsed = elapsed;
-        self.0.first = first;
+    pub(crate) fn with_history(mut self, history: History) -> Self {
+        self.0.history = history;
         self
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { what, method, url, diagnostics, attempts, elapsed, tried, .. } = &*self.0;
+        let Inner { what, method, url, diagnostics, tried, .. } = &*self.0;
+        let (attempts, elapsed) = (self.attempts(), self.elapsed());
         if let (Some(method), Some(url)) = (method, url) {
             write!(f, "{method} {url}: ")?;
         }
@@ -327,7 +330,7 @@ impl fmt::Display for Error {
         for (n, diagnostic) in diagnostics.iter().take(5).enumerate() {
             write!(f, "{}{diagnostic}", if n == 0 { ": " } else { "; " })?;
         }
-        if *attempts > 1 {
+        if attempts > 1 {
             write!(f, " ({attempts} attempts in {:.1} s)", elapsed.as_secs_f64())?;
         }
         for (n, error) in tried.iter().enumerate() {

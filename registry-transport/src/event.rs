@@ -23,7 +23,7 @@ pub enum Event<'a> {
         /// How many more times it may be sent.
         left: u32,
     },
-    /// An interrupted body will be resumed.
+    /// An interrupted body will be resumed, or what became of a request found out whose answer was lost.
     Resume {
         /// How it broke off.
         reason: &'a Error,

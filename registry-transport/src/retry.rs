@@ -176,7 +176,7 @@ pub(crate) fn next(
         || (matches!(class, Class::Once | Class::Misplaced) && spent.once >= 1)
         || (class.is_doubtful() && replay == Replay::Twice && spent.doubtful >= 2);
     let wait = match (retry_after, class) {
-        (Some(asked), _) => asked + asked.mul_f64(0.1).min(Duration::from_secs(5)).mul_f64(jitter),
+        (Some(asked), _) => patience(asked, jitter),
         (None, Class::Refused) => policy.refused.mul_f64(0.2 + 0.8 * jitter),
         (None, class) if class.is_throttled() => {
             backoff(policy.throttled_base, policy.throttled_cap, spent.retries, jitter)
@@ -188,6 +188,11 @@ pub(crate) fn next(
         Some(asked) => Next::Later(asked),
         None => Next::Stop,
     }
+}
+
+/// What a server asked for, and a little more, so that not everybody comes back at once.
+pub(crate) fn patience(asked: Duration, jitter: f64) -> Duration {
+    asked + asked.mul_f64(0.1).min(Duration::from_secs(5)).mul_f64(jitter)
 }
 
 /// Half of the wait is fixed, so that it outlasts a short outage; half is random, so that many clients do not march in step.

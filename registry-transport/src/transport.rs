@@ -31,7 +31,7 @@ use crate::cancellation::Cancellation;
 use crate::caps::Caps;
 use crate::clock::Clock;
 use crate::deadlines::Deadlines;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, History};
 use crate::event::{Counters, Event, Listeners, Tally};
 use crate::gate::{Gate, Gates};
 use crate::hosts::{Hosts, Servers};
@@ -40,7 +40,7 @@ use crate::origin::{Home, Origin};
 use crate::redact::RedactedUrl;
 use crate::request::{Request, is_expected};
 use crate::response::Response;
-use crate::retry::{Class, Next, RetryPolicy, backoff, jitter, next};
+use crate::retry::{Class, Next, RetryPolicy, backoff, jitter, next, patience};
 use crate::route::{Candidate, at, home, routes};
 use crate::scheme::{Schemes, Session};
 use crate::service::{HttpService, has_private_address};
@@ -113,9 +113,10 @@ impl Transport {
         Self { inner: Arc::clone(&self.inner), cancellation: cancellation.clone() }
     }
 
-    /// After a body broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
+    /// After a body or a whole request broke off with `error`, having yielded `progress` bytes since the last time: waits and returns `Ok`
     /// when the operation may go on from there, and gives the error back when it has been interrupted too often
-    /// (five times in a row with less than 64 KiB of progress, or twice because it came too slowly).
+    /// (five times in a row with less than 64 KiB of progress, or twice because it came too slowly), or when the server
+    /// asks for a longer wait than allowed.
     pub async fn resume_after(
         &self,
         error: Error,
@@ -133,9 +134,12 @@ impl Transport {
             _ => budget.interrupted(progress),
         };
         let Some(in_a_row) = allowed else { return Err(error) };
-        let wait = match progress {
-            GOOD.. => Duration::ZERO,
-            _ => backoff(inner.policy.base, inner.policy.cap, in_a_row.saturating_sub(1), jitter()),
+        let policy = &inner.policy;
+        let wait = match (error.retry_after(), progress) {
+            (Some(asked), _) if asked > policy.max_wait => return Err(inner.later(error, asked)),
+            (Some(asked), _) => patience(asked, jitter()),
+            (None, GOOD..) => Duration::ZERO,
+            (None, _) => backoff(policy.base, policy.cap, in_a_row.saturating_sub(1), jitter()),
         };
         inner.listeners.tell(&Event::Resume { reason: &error, wait });
         tracing::debug!(%error, ?wait, "resume");
@@ -206,8 +210,7 @@ impl Inner {
         let host = home.origin.host().to_owned();
         let started = self.clock.now();
         let mut session = Session::new(self, request, url.clone(), home);
-        let mut attempts = 0;
-        let mut first = None;
+        let mut history = History::default();
         loop {
             let announce = |wait| self.listeners.tell(&Event::Waiting { host: &host, wait });
             let turn = gate.pass(&*self.clock, self.policy.max_wait, announce).await;
@@ -221,7 +224,7 @@ impl Inner {
             })?;
             // What it is read from may be asked of this very host, and would wait for it.
             let turn = turn.filter(|_| !request.body.is_stream());
-            attempts += 1;
+            history.attempts += 1;
             let error = match authorize(&mut session).await {
                 Ok(response) if is_expected(&request.expect, response.status()) => {
                     gate.answered(turn);
@@ -247,7 +250,8 @@ impl Inner {
             );
             let stop = async |error: Error| {
                 let error = self.with_reason(&session, error).await;
-                error.with_history(attempts, now.saturating_duration_since(started), first.clone())
+                let elapsed = now.saturating_duration_since(started);
+                error.with_history(History { elapsed, ..history.clone() })
             };
             let wait = match decision {
                 Next::Stop => return Err(stop(error).await),
@@ -258,7 +262,8 @@ impl Inner {
             };
             self.announce_retry(&error, &host, wait, &budget, decision);
             self.wait(&gate, &session, &error, now, wait).await;
-            first.get_or_insert(error);
+            history.doubtful |= error.is_doubtful();
+            history.first.get_or_insert(error);
         }
     }
 

@@ -27,10 +27,14 @@ impl Remote {
     /// What the registry said; many allow no deletes unless they are set up to.
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let identifier = Identifier::Digest(digest.clone());
-        let referring = self.referring(&identifier).await;
-        self.delete(&identifier)
-            .await
-            .map_err(Error::registry(|| format!("delete {}", self.name(&identifier))))?;
+        let referring = self.referring(&identifier).await?;
+        match self.delete(&identifier).await {
+            Err(error) if is_done(&error) => {}
+            deleted => {
+                let attempt = || format!("delete {}", self.name(&identifier));
+                deleted.map_err(Error::registry(attempt))?;
+            }
+        }
         match referring {
             Some(manifest) => self.forget_referrer(&manifest).await,
             None => Ok(()),
@@ -38,14 +42,18 @@ impl Remote {
     }
 
     /// The manifest, if it refers to another one and this registry leaves the list of referrers to
-    /// its clients, and to this one.
-    async fn referring(&self, identifier: &Identifier) -> Option<Manifest> {
+    /// its clients, and to this one. What is there and broken may go.
+    async fn referring(&self, identifier: &Identifier) -> Result<Option<Manifest>, Error> {
         let keeps_referrers = self.client.learnt(&self.registry).keeps_referrers == Some(true);
         if keeps_referrers || !self.client.uses_referrers_tag() {
-            return None;
+            return Ok(None);
         }
-        let manifest = self.get_manifest(identifier).await.ok()?;
-        manifest.subject().is_some().then_some(manifest)
+        match self.get_manifest(identifier).await {
+            Ok(manifest) => Ok(manifest.subject().is_some().then_some(manifest)),
+            Err(Error::Manifest { .. } | Error::Integrity { .. }) => Ok(None),
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes one tag; the manifest stays, and so do its other tags.
@@ -69,6 +77,7 @@ impl Remote {
         let found = if refused { self.upstream().head_manifest(&identifier).await? } else { None };
         match found {
             Some(found) => Err(self.tag_stays(tag, found.digest).await),
+            None if is_done(&error) => Ok(()),
             // What the registry said is about deletes, and the tag is not there.
             None if refused && error.kind() != ErrorKind::NotFound => Err(Error::NotFound {
                 location: self.repository.to_string(),
@@ -87,9 +96,13 @@ impl Remote {
     /// What the registry said.
     pub async fn delete_blob(&self, digest: &Digest) -> Result<(), Error> {
         self.client.state().places.forget(&self.registry, digest).await;
-        self.delete_at(&format!("blobs/{digest}"))
-            .await
-            .map_err(Error::registry(|| format!("delete blob {digest} of {}", self.repository)))
+        match self.delete_at(&format!("blobs/{digest}")).await {
+            Err(error) if is_done(&error) => Ok(()),
+            deleted => {
+                let attempt = || format!("delete blob {digest} of {}", self.repository);
+                deleted.map_err(Error::registry(attempt))
+            }
+        }
     }
 
     /// Whether these credentials may push here: begins an upload, and deletes it.
@@ -117,16 +130,12 @@ impl Remote {
         Ok(())
     }
 
-    /// Deletes. That it is gone when the request is sent again means that the first one did it.
     async fn delete_at(&self, route: &str) -> Result<(), registry_transport::Error> {
         let request = self
             .request(Method::DELETE, route, Scopes::delete(&self.repository))
             .replay(Replay::Safe)
             .expect(&[200, 202, 204]);
-        match self.client.transport().send(request).await {
-            Err(error) if error.kind() == ErrorKind::NotFound && error.attempts() > 1 => Ok(()),
-            sent => sent.map(drop),
-        }
+        self.client.transport().send(request).await.map(drop)
     }
 
     async fn tag_stays(&self, tag: &Tag, digest: Digest) -> Error {
@@ -144,4 +153,9 @@ impl Remote {
         let also = same.collect().await;
         Error::TagDelete { registry: self.registry.to_string(), tag: tag.clone(), digest, also }
     }
+}
+
+/// Whether it is gone since an earlier attempt, whose answer was lost, may have done it.
+fn is_done(error: &registry_transport::Error) -> bool {
+    error.kind() == ErrorKind::NotFound && error.is_doubtful()
 }

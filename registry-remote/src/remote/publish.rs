@@ -9,7 +9,7 @@ use http::{
 };
 use registry_name::{Algorithm, Digest, Identifier, Tag};
 use registry_transport::{
-    Body, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
+    Body, Budget, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
 };
 
 use super::{Remote, fetch::announced, recent::Seen};
@@ -65,6 +65,15 @@ struct Receipt {
     subject: bool,
     /// Tags that it set, where it was asked to set several.
     tags: Vec<Tag>,
+}
+
+/// What came of several tags in one request.
+enum Many {
+    Stored(Receipt),
+    /// This registry does not know how; whatever it did set is set again one by one.
+    Unknown,
+    /// Each has to be looked at.
+    Doubtful(TransportError),
 }
 
 impl Remote {
@@ -150,7 +159,7 @@ impl Remote {
         replaces: Replaces<'_>,
     ) -> Result<(), Error> {
         let raw = Raw { replaces, ..Raw::of(manifest) };
-        self.put_one(name, &raw).await.map(drop)
+        self.put_one(name, &raw, None).await.map(drop)
     }
 
     async fn put_tags(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<bool, Error> {
@@ -158,20 +167,32 @@ impl Remote {
         let mut left = tags.to_vec();
         // A tag alone makes the manifest known by its sha256 as well, and by nothing else.
         let mut by_digest = !tags.is_empty() && raw.digest.algorithm() == Algorithm::Sha256;
+        let mut doubt = None;
         if tags.len() > 1 && self.client.learnt(&self.registry).many_tags != Some(false) {
             for tags in tags.chunks(MANY) {
-                let Some(receipt) = self.put_many(raw, tags).await? else { break };
-                by_digest = true;
-                subject |= receipt.subject;
-                left.retain(|tag| !receipt.tags.contains(tag));
+                match self.put_many(raw, tags).await? {
+                    Many::Stored(receipt) => {
+                        by_digest = true;
+                        subject |= receipt.subject;
+                        left.retain(|tag| !receipt.tags.contains(tag));
+                        if receipt.tags.is_empty() {
+                            break;
+                        }
+                    }
+                    Many::Unknown => break,
+                    Many::Doubtful(error) => {
+                        doubt = Some(error);
+                        break;
+                    }
+                }
             }
         }
         if !by_digest {
             let name = Identifier::Digest(raw.digest.clone());
-            subject |= self.put_one(&name, raw).await?.subject;
+            subject |= self.put_one(&name, raw, doubt.clone()).await?.subject;
         }
         for tag in left {
-            subject |= self.put_one(&Identifier::Tag(tag), raw).await?.subject;
+            subject |= self.put_one(&Identifier::Tag(tag), raw, doubt.clone()).await?.subject;
         }
         if self.client.verifies_pushes() {
             self.upstream().get(&Identifier::Digest(raw.digest.clone())).await?;
@@ -179,23 +200,23 @@ impl Remote {
         Ok(subject)
     }
 
-    /// Several tags in one request. `None`: this registry does not know how; whatever it did set
-    /// is set again one by one.
-    async fn put_many(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<Option<Receipt>, Error> {
+    /// Several tags in one request.
+    async fn put_many(&self, raw: &Raw<'_>, tags: &[Tag]) -> Result<Many, Error> {
         let query: Vec<_> = tags.iter().map(|tag| format!("tag={tag}")).collect();
         let route = format!("manifests/{}?{}", raw.digest, query.join("&"));
-        let sent = self.client.transport().send(self.putting(&route, raw)).await;
+        let budget = Budget::new();
+        let sent = self.client.transport().send(self.putting(&route, raw, &budget)).await;
         let what = self.name(&Identifier::Digest(raw.digest.clone()));
         let receipt = match sent {
             Ok(response) => judge(&response, raw, &what)?,
-            Err(error) if error.is_retryable() => return Ok(None),
+            Err(error) if error.is_doubtful() => {
+                return self.calm_down(error, &budget, &what).await.map(Many::Doubtful);
+            }
             Err(error) if is_misunderstood(&error) => {
                 self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(false));
-                return Ok(None);
+                return Ok(Many::Unknown);
             }
-            Err(error) => {
-                return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
-            }
+            Err(error) => return Err(failed(&what, error)),
         };
         let known = !receipt.tags.is_empty();
         self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(known));
@@ -203,49 +224,67 @@ impl Remote {
             let name = Identifier::Tag(tag.clone());
             self.client.state().recent.wrote(&self.repository, &name, raw.digest);
         }
-        Ok(Some(receipt))
+        Ok(Many::Stored(receipt))
     }
 
     /// Puts, and where an answer got lost looks before it puts again: somebody else may have
-    /// moved the tag since.
-    async fn put_one(&self, name: &Identifier, raw: &Raw<'_>) -> Result<Receipt, Error> {
+    /// moved the tag since. `doubt`: one was lost already.
+    async fn put_one(
+        &self,
+        name: &Identifier,
+        raw: &Raw<'_>,
+        mut doubt: Option<TransportError>,
+    ) -> Result<Receipt, Error> {
         let recent = &self.client.state().recent;
-        let what = self.name(name);
+        let (what, route) = (self.name(name), format!("manifests/{name}"));
+        let budget = Budget::new();
         let mut before = recent.last(&self.repository, name);
-        let mut puts = 1;
+        let mut puts = 0;
         loop {
-            let sent =
-                self.client.transport().send(self.putting(&format!("manifests/{name}"), raw));
-            let error = match sent.await {
+            if let Some(source) = doubt.take() {
+                let found = self.upstream().head_manifest(name).await?.map(|found| found.digest);
+                if found.as_ref().is_some_and(|found| raw.is_named(found)) {
+                    return Ok(Receipt::default());
+                }
+                if before.is_some_and(|before| before.0 != found) {
+                    let ours = raw.digest.clone();
+                    return Err(Error::TagConflict { name: what, ours, found, source });
+                }
+                before = Some(Seen(found));
+            }
+            puts += 1;
+            match self.client.transport().send(self.putting(&route, raw, &budget)).await {
                 Ok(response) => {
                     let receipt = judge(&response, raw, &what)?;
                     recent.wrote(&self.repository, name, raw.digest);
                     return Ok(receipt);
                 }
-                Err(error) if puts < MAX_PUTS && error.is_retryable() => error,
-                Err(error) => {
-                    return Err(Error::registry(|| format!("push the manifest of {what}"))(error));
+                Err(error) if error.is_doubtful() && puts < MAX_PUTS => {
+                    doubt = Some(self.calm_down(error, &budget, &what).await?);
                 }
-            };
-            let found = self.upstream().head_manifest(name).await?.map(|found| found.digest);
-            if found.as_ref().is_some_and(|found| raw.is_named(found)) {
-                return Ok(Receipt::default());
+                Err(error) => return Err(failed(&what, error)),
             }
-            if before.is_some_and(|before| before.0 != found) {
-                let (ours, source) = (raw.digest.clone(), error);
-                return Err(Error::TagConflict { name: what, ours, found, source });
-            }
-            before = Some(Seen(found));
-            puts += 1;
         }
     }
 
-    fn putting(&self, route: &str, raw: &Raw<'_>) -> Request {
+    /// Waits after a failure, before anybody is asked what became of it; if that is worth the while.
+    async fn calm_down(
+        &self,
+        error: TransportError,
+        budget: &Budget,
+        what: &str,
+    ) -> Result<TransportError, Error> {
+        let waited = self.client.transport().resume_after(error.clone(), 0, budget).await;
+        waited.map(|()| error).map_err(|error| failed(what, error))
+    }
+
+    fn putting(&self, route: &str, raw: &Raw<'_>, budget: &Budget) -> Request {
         let request = self
             .request(Method::PUT, route, self.push())
             .header(CONTENT_TYPE, raw.media_type)
             .body(Body::bytes(raw.bytes.clone()))
             .replay(Replay::Unsent)
+            .budget(budget)
             .expect(&[200, 201, 202]);
         match raw.replaces {
             Replaces::Anything => request,
@@ -253,6 +292,10 @@ impl Remote {
             Replaces::Only(etag) => request.header(IF_MATCH, etag),
         }
     }
+}
+
+fn failed(what: &str, error: TransportError) -> Error {
+    Error::registry(|| format!("push the manifest of {what}"))(error)
 }
 
 /// A registry that takes the query for a mistake.

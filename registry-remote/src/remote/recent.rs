@@ -12,8 +12,6 @@ use registry_transport::{Error as TransportError, ErrorKind, Request, Response};
 
 use super::{Remote, fetch::announced};
 
-/// How long what a tag named is worth remembering.
-const SEEN: Duration = Duration::from_secs(60);
 /// How long a registry may take until what it accepted is found everywhere.
 const WRITTEN: Duration = Duration::from_secs(5);
 /// The waits until a replica has caught up: three attempts in two seconds.
@@ -55,11 +53,12 @@ impl Recent {
         self.note(repository, name, None, false);
     }
 
-    /// What a name named last; `None` where that is not known, or too long ago.
+    /// What a name named last, however long ago; `None` where that is not known. What is out of date
+    /// turns a name that is written over into one that is not.
     pub(super) fn last(&self, repository: &Repository, name: &Identifier) -> Option<Seen> {
         let entries = self.lock();
         let entry = entries.get(&(repository.clone(), name.clone()))?;
-        (entry.at.elapsed() < SEEN).then(|| Seen(entry.digest.clone()))
+        Some(Seen(entry.digest.clone()))
     }
 
     /// Whether it was written so recently that not every replica need have it yet.
@@ -133,5 +132,25 @@ impl Remote {
             }
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p07_what_a_tag_named_is_not_forgotten_while_a_long_push_runs() {
+        let recent = Recent::default();
+        let repository: Repository = "registry.example/app".parse().unwrap();
+        let name = Identifier::Tag("latest".parse().unwrap());
+        let digest: Digest = format!("sha256:{}", "a".repeat(64)).parse().unwrap();
+        recent.saw(&repository, &name, Some(&digest));
+        let long = Duration::from_secs(600);
+        for entry in recent.lock().values_mut() {
+            // A machine that was just started has no such time.
+            entry.at = entry.at.checked_sub(long).unwrap_or(entry.at);
+        }
+        assert_eq!(recent.last(&repository, &name).unwrap().0, Some(digest));
     }
 }

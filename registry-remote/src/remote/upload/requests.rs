@@ -8,7 +8,7 @@ use http::{
 use registry_authn::Scopes;
 use registry_name::{Algorithm, Digest, Repository};
 use registry_transport::{
-    Body, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
+    Body, Budget, Error as TransportError, ErrorCode, ErrorKind, Replay, Request, Response,
 };
 use url::Url;
 
@@ -116,6 +116,7 @@ pub(super) async fn put(
     digest: &Digest,
     size: u64,
     body: Option<Body>,
+    budget: &Budget,
 ) -> Result<Response, TransportError> {
     // The session's own query stays byte for byte.
     let mut url = session.clone();
@@ -125,6 +126,7 @@ pub(super) async fn put(
         .to(url)
         .stores(size)
         .replay(Replay::Unsent)
+        .budget(budget)
         .expect(&[201]);
     let request = match body {
         Some(body) if body.size() <= tuning::SHARED_UP_TO => {
@@ -142,6 +144,7 @@ pub(super) async fn patch(
     session: &Url,
     offset: u64,
     body: Body,
+    budget: &Budget,
 ) -> Result<Response, TransportError> {
     let range = format!("{offset}-{}", (offset + body.size()).saturating_sub(1));
     let request = remote
@@ -151,16 +154,23 @@ pub(super) async fn patch(
         .header(CONTENT_RANGE, range)
         .body(body)
         .replay(Replay::Unsent)
+        .budget(budget)
         .bulk()
         .expect(&[200, 201, 202, 204, 416]);
     remote.client.transport().send(request).await
 }
 
 /// Asks where a session stands.
-pub(super) async fn ask(remote: &Remote, session: &mut Session, progress: &mut Progress) -> Next {
+pub(super) async fn ask(
+    remote: &Remote,
+    session: &mut Session,
+    progress: &mut Progress,
+    budget: &Budget,
+) -> Next {
     let request = remote
         .request(Method::GET, "blobs/uploads/", remote.push())
         .to(session.url().clone())
+        .budget(budget)
         .expect(&[200, 202, 204]);
     match remote.client.transport().send(request).await {
         Ok(response) => {

@@ -72,7 +72,9 @@ impl<'a> Sending<'a> {
             let next = match self.step(session, &mut progress).await? {
                 Step::Stored => return Ok(Filled::Stored),
                 Step::Lost(error) => return Ok(Filled::Lost(error)),
-                Step::Next(Next::Ask) => ask(self.remote, session, &mut progress).await,
+                Step::Next(Next::Ask) => {
+                    ask(self.remote, session, &mut progress, &self.budget).await
+                }
                 Step::Next(next) => next,
             };
             if let Next::Lost(reason) = next {
@@ -108,12 +110,14 @@ impl<'a> Sending<'a> {
         };
         let size = body.size();
         progress.sending(offset + size);
-        match patch(self.remote, session.url(), offset, body).await {
+        match patch(self.remote, session.url(), offset, body, &self.budget).await {
             Ok(response) => {
                 if response.status().is_success() {
                     self.learn(|learnt| learnt.chunks = Some(true));
                 }
-                Ok(Step::Next(patched(session, progress, &response, offset + size)))
+                let next = patched(session, progress, &response, offset + size);
+                self.budget.advanced(progress.offset().saturating_sub(offset));
+                Ok(Step::Next(next))
             }
             Err(error) => {
                 let failed = Failed { error, commit: false, size };
@@ -134,7 +138,7 @@ impl<'a> Sending<'a> {
             return Err(self.unsupported("it was not read to its end"));
         };
         let whole = progress.offset() + size;
-        match put(self.remote, session.url(), &digest, whole, body).await {
+        match put(self.remote, session.url(), &digest, whole, body, &self.budget).await {
             Ok(response) => {
                 let named = names(&response, &digest);
                 self.committed(named, &digest).await
@@ -187,7 +191,8 @@ impl<'a> Sending<'a> {
             }
             ErrorKind::NotFound if !commit => return Ok(Step::Lost(self.error(error))),
             ErrorKind::NotFound => {}
-            _ if !error.is_retryable() => return Err(self.refused(error)),
+            // What it did not look at was sent often enough by now, or may not be sent again yet.
+            _ if !error.is_doubtful() => return Err(self.refused(error)),
             _ => {}
         }
         if let Some(digest) = self.content.digest().filter(|_| commit)
@@ -212,7 +217,7 @@ impl<'a> Sending<'a> {
         let before = progress.offset();
         let pieces = self.remote.client.learnt(&self.remote.registry).chunks != Some(false);
         let next = if pieces {
-            ask(self.remote, session, progress).await
+            ask(self.remote, session, progress, &self.budget).await
         } else {
             Next::Lost("this registry takes no blob in pieces")
         };
