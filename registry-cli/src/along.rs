@@ -47,9 +47,9 @@ pub(crate) struct Along {
     #[arg(long, value_name = "PATTERN", requires = "all_tags")]
     exclude: Vec<TagPattern>,
 
-    /// Leave a tag alone that names something else at the destination
+    /// Leave a tag alone that names something else at the destination, and an archive that is there
     #[arg(long, short)]
-    no_clobber: bool,
+    pub(crate) no_clobber: bool,
 
     /// Copy layers too that their registry declares as not for redistribution, from the URLs they name if it lacks them
     #[arg(long)]

@@ -149,7 +149,9 @@ fn summary(report: &Report, elapsed: Duration) -> String {
     if report.present > 0 {
         parts.push(format!("{} already there", count(report.present, "blob")));
     }
+    let left_alone = report.roots.iter().any(|root| !root.skipped.is_empty());
     match report.manifests {
+        0 if parts.is_empty() && left_alone => parts.push("nothing was copied".to_owned()),
         0 if parts.is_empty() => parts.push("everything was there already".to_owned()),
         0 => {}
         n => parts.push(count(n, "manifest")),

@@ -8,6 +8,7 @@ use registry_remote::{
 };
 
 use crate::{
+    Exit,
     failure::Failure,
     place::{Endpoint, Kind, Name, Place, split_tag},
     session::Session,
@@ -94,6 +95,26 @@ pub(crate) fn whole_sink(session: &Session, to: &Endpoint) -> Result<Arc<dyn Sin
         Endpoint::Image(image) => Ok(Arc::new(session.client()?.remote(image.repository()))),
         Endpoint::Place(place) => Ok(writer(place, None)),
     }
+}
+
+/// Refuses an archive that is there already: it would be written anew, whatever is in it.
+pub(crate) fn check_free(to: &Endpoint) -> Result<(), Failure> {
+    let Endpoint::Place(Place { kind: Kind::OciArchive | Kind::DockerArchive, path, .. }) = to
+    else {
+        return Ok(());
+    };
+    // A link that leads nowhere is something, too.
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Failure::Other {
+        what: format!(
+            "{} is there already, and with --no-clobber it is not replaced",
+            path.display()
+        ),
+        exit: Exit::Local,
+        hint: Some("name another file, or leave --no-clobber out".to_owned()),
+    })
 }
 
 fn is_layout(place: &Place) -> bool {

@@ -75,6 +75,9 @@ async fn ends(
     to: &Endpoint,
     along: &Along,
 ) -> Result<Ends, Failure> {
+    if along.no_clobber {
+        stores::check_free(to)?;
+    }
     if along.all_tags {
         let source = stores::whole(session, from).await?;
         let sink = stores::whole_sink(session, to)?;
@@ -99,6 +102,9 @@ async fn foretell(
     let plan = plan.missing(sink, options.jobs).await?;
     let planned = Planned::new(source.as_ref(), sink.as_ref(), &plan);
     session.note(&planned.summary());
+    if planned.is_silent() && session.global.output == Format::Text {
+        return Ok(());
+    }
     session.answer(&planned)
 }
 

@@ -157,12 +157,40 @@ async fn a_tag_that_names_something_else_stays_where_it_may_not_be_moved() {
     let outcome = bench.run(&["push", "--no-clobber", &bench.word("new"), &target]).await;
     assert_eq!((outcome.exit, outcome.text()), (Exit::Done, ""), "{outcome:?}");
     assert!(outcome.stderr.contains("left alone: v1"), "{outcome:?}");
+    assert!(!outcome.stderr.contains("there already"), "{outcome:?}");
+    let outcome = bench.run(&["push", "-n", "--dry-run", &bench.word("new"), &target]).await;
+    assert_eq!((outcome.exit, outcome.text()), (Exit::Done, ""), "{outcome:?}");
+    let left = bench.json(&["push", "-n", &bench.word("new"), &target]).await;
+    let left = &left["images"][0];
+    assert_eq!((&left["present"], &left["skipped"]), (&json!(false), &json!(["v1"])));
     assert_eq!(bench.text(&["digest", &target]).await, old.manifest.digest);
 
     let again = bench.json(&["push", "-n", &bench.word("old"), &target]).await;
     assert_eq!((&again["images"][0]["present"], &again["manifests"]), (&json!(true), &json!(0)));
     bench.text(&["push", &bench.word("new"), &target]).await;
     assert_eq!(bench.text(&["digest", &target]).await, new.manifest.digest);
+}
+
+#[tokio::test]
+async fn an_archive_that_is_there_stays_where_nothing_may_be_replaced() {
+    let bench = Bench::new().await;
+    Layout::create(&bench.path("in")).unwrap().put_image(&Image::small(), "v1").unwrap();
+    let file = bench.word("f.tar");
+    for (place, all) in [(format!("oci-archive:{file}"), true), (file.clone(), false)] {
+        let mut words = vec!["copy", "--no-clobber", "-q", "./in", &place];
+        let from = bench.word("in");
+        words[3] = &from;
+        words.extend(all.then_some("--all-tags"));
+        bench.text(&words).await;
+        std::fs::write(&file, "another").unwrap();
+        for options in [&[][..], &["--dry-run"]] {
+            let lines = bench.refused(Exit::Local, &[&words, options].concat()).await;
+            assert!(lines[0].contains(&format!("{file} is there already")), "{lines:?}");
+            assert!(lines[1].starts_with("hint: "), "{lines:?}");
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "another");
+        std::fs::remove_file(&file).unwrap();
+    }
 }
 
 #[tokio::test]

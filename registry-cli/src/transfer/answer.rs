@@ -66,7 +66,7 @@ struct Image {
     tags: Vec<Tag>,
     /// Tags that name something else, and were left alone.
     skipped: Vec<Tag>,
-    /// Whether it was there already.
+    /// Whether it was there already, under what it was to be called.
     present: bool,
     /// Whether it went along with what was asked for.
     companion: bool,
@@ -96,9 +96,8 @@ impl Transferred {
 }
 
 impl Transferred {
-    /// Whether every tag was left alone.
     pub(super) fn is_silent(&self) -> bool {
-        !self.images.iter().any(|image| image.is_named)
+        is_silent(&self.images)
     }
 }
 
@@ -115,6 +114,10 @@ impl Planned {
             bytes: plan.bytes_to_move(source, sink),
             requests: plan.requests(source, sink),
         }
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        is_silent(&self.images)
     }
 
     pub(super) fn summary(&self) -> String {
@@ -148,11 +151,16 @@ fn images(roots: &[Root], destination: &str) -> Vec<Image> {
             size: root.descriptor.size,
             tags,
             skipped: root.skipped.clone(),
-            present: !root.write,
+            present: !root.write && is_there(root),
             companion: root.companion,
         }
     };
     roots.iter().map(image).collect()
+}
+
+/// Whether every tag is left alone, so that there is nothing to name.
+fn is_silent(images: &[Image]) -> bool {
+    !images.iter().any(|image| image.is_named)
 }
 
 /// One line for each image that was asked for and is there.
