@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     ByContent,
 }
 
-/// Which image of a place. Where one is read, `@DIGEST` can stand for the tag or image.
+/// Which image of a place. Where one is read, `@DIGEST` can stand for the tag or image, or behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Tag(Tag),
@@ -50,6 +50,10 @@ pub(crate) enum PlaceError {
     Scheme { word: String },
     #[error("{word:?} chooses by digest, and what is written gets a tag")]
     Digest { word: String },
+    #[error(
+        "\"-\" is no place: images are not read from standard input or written to standard output"
+    )]
+    Stream,
     #[error(transparent)]
     Image(#[from] ParseError),
 }
@@ -79,28 +83,26 @@ impl Place {
     fn prefixed(word: &str) -> Result<Option<Self>, PlaceError> {
         let Some((kind, rest)) = word.split_once(':') else { return Ok(None) };
         let Some(kind) = Kind::of(kind) else { return Ok(None) };
-        let (path, name) = match (kind, split_digest(rest)) {
-            (_, Some((path, digest))) => (path, Some(Name::Digest(digest))),
-            (Kind::DockerArchive, None) => {
+        let (rest, digest) = split_digest(rest);
+        let (path, name) = match kind {
+            Kind::DockerArchive => {
                 let (path, image) = split_image(rest);
+                // What is called by its tag alone there is found by its digest.
+                let image = image.filter(|_| digest.is_none());
                 (path, image.map(str::parse).transpose()?.map(Name::Image))
             }
-            (Kind::OciArchive, None) if is_tar(rest) => (rest, None),
-            (_, None) => split_tag(rest),
+            Kind::OciArchive if is_tar(rest) => (rest, None),
+            _ => split_tag(rest),
         };
-        if path.is_empty() {
-            return Err(PlaceError::Missing { word: without_password(word) });
-        }
-        Ok(Some(Self { kind, path: path.into(), name }))
+        check_path(path, word)?;
+        Ok(Some(Self { kind, path: path.into(), name: digest.map(Name::Digest).or(name) }))
     }
 
     fn bare(kind: Kind, word: &str) -> Result<Self, PlaceError> {
         if word.contains("://") {
             return Err(PlaceError::Scheme { word: without_password(word) });
         }
-        if word.is_empty() {
-            return Err(PlaceError::Missing { word: without_password(word) });
-        }
+        check_path(word, word)?;
         Ok(Self { kind, path: word.into(), name: None })
     }
 }
@@ -151,14 +153,27 @@ impl PlaceError {
                 "a place is oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:IMAGE] or a path",
             ),
             Self::Digest { .. } => Some("leave the digest out, or write a tag instead"),
+            Self::Stream => Some("name a file or a directory; one that is called so is ./-"),
             Self::Image(error) => error.hint(),
         }
     }
 }
 
-fn split_digest(text: &str) -> Option<(&str, Digest)> {
-    let (path, digest) = text.rsplit_once('@')?;
-    Some((path, digest.parse().ok()?))
+fn check_path(path: &str, word: &str) -> Result<(), PlaceError> {
+    match path {
+        "" => Err(PlaceError::Missing { word: without_password(word) }),
+        "-" => Err(PlaceError::Stream),
+        _ => Ok(()),
+    }
+}
+
+fn split_digest(text: &str) -> (&str, Option<Digest>) {
+    if let Some((path, digest)) = text.rsplit_once('@')
+        && let Ok(digest) = digest.parse()
+    {
+        return (path, Some(digest));
+    }
+    (text, None)
 }
 
 /// `DIR:TAG`: the last colon counts, if what follows is a tag.

@@ -128,7 +128,13 @@ async fn all_tags_are_those_that_match() {
     bench.text(&["pull", "-a", &bench.image("app"), &out]).await;
     assert_eq!(common::entries(&bench.path("out")).len(), 4);
     let archive = format!("oci-archive:{}", bench.word("out.tar"));
-    bench.text(&["copy", "-a", &out, &archive]).await;
+    let copied = bench.text(&["copy", "-a", &out, &archive]).await;
+    let again = bench.text(&["copy", "-a", &out, &format!("oci:{}", bench.word("again"))]).await;
+    for (at, line) in copied.lines().chain(again.lines()).enumerate() {
+        // Every line that is printed can be handed to the next command.
+        let target = bench.image(&format!("line{at}"));
+        assert_eq!(bench.text(&["push", line, &target]).await, format!("{target}@{digest}"));
+    }
     bench.text(&["push", "-a", &archive, &bench.image("from-archive")]).await;
     assert_eq!(bench.text(&["ls", &bench.image("from-archive")]).await, "latest\nv1\nv2\nv2-rc1");
 

@@ -59,7 +59,16 @@ fn a_digest_chooses_where_something_is_read_and_nowhere_else() {
     for (word, expected) in [
         (format!("oci:a@{digest}"), layout("a", name.clone())),
         (format!("oci-archive:a.tar@{digest}"), oci_archive("a.tar", name.clone())),
-        (format!("docker-archive:a.tar@{digest}"), Place { name, ..docker_archive("a.tar", None) }),
+        (format!("oci:a:v1@{digest}"), layout("a", name.clone())),
+        (format!("oci-archive:a.tar:v1@{digest}"), oci_archive("a.tar", name.clone())),
+        (
+            format!("docker-archive:a.tar@{digest}"),
+            Place { name: name.clone(), ..docker_archive("a.tar", None) },
+        ),
+        (
+            format!("docker-archive:a.tar:V1@{digest}"),
+            Place { name, ..docker_archive("a.tar", None) },
+        ),
     ] {
         assert_eq!(Place::to_read(&word), Ok(expected), "{word}");
         assert_eq!(Place::to_write(&word), Err(PlaceError::Digest { word }));
@@ -91,6 +100,12 @@ fn what_names_no_place_is_refused() {
     for word in ["docker://ubuntu", "https://ghcr.io/a/b"] {
         assert_eq!(Place::to_write(word), Err(PlaceError::Scheme { word: word.into() }));
     }
+    for word in ["-", "oci:-", "oci-archive:-:v1", "docker-archive:-"] {
+        let found = Place::to_read(word).unwrap_err();
+        assert!(found.hint().is_some_and(|hint| hint.contains("./-")), "{word}: {found:?}");
+        assert_eq!(Place::to_write(word), Err(found), "{word}");
+    }
+    assert_eq!(Place::to_write("./-"), Ok(layout("./-", None)));
     let image = Place::to_read("docker-archive:a.tar:Up/case");
     assert!(matches!(image, Err(PlaceError::Image(_))), "{image:?}");
 }
