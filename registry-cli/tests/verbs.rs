@@ -4,7 +4,10 @@ mod common;
 
 use common::{Bench, entries};
 use registry_cli::Exit;
-use registry_faults::{layout, sample};
+use registry_faults::{
+    content::{Blob, Image},
+    layout, sample,
+};
 use serde_json::{Value, json};
 
 const SIZE: u64 = 1 << 20;
@@ -172,6 +175,41 @@ async fn a_platform_nobody_offers_is_answered_with_what_is_offered() {
     let lines = bench.refused(Exit::Other, &["pull", &image, &archive]).await;
     assert!(lines.iter().any(|line| line.contains("--platform")), "{lines:?}");
     bench.text(&["pull", &image, &archive, "--platform", "linux/amd64"]).await;
+}
+
+#[tokio::test]
+async fn the_configuration_of_an_index_with_a_single_image_needs_no_platform() {
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    let index = |entries: &[&Value]| {
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries });
+        Blob::new(INDEX, index.to_string())
+    };
+    let bench = Bench::new().await;
+    let image = Image::small();
+    let unnamed = image.manifest.descriptor();
+    let mut named = unnamed.clone();
+    named["platform"] = json!({ "os": "linux", "architecture": "amd64" });
+    let plain = index(&[&unnamed]);
+    let layout = layout::Layout::create(&bench.path("in")).unwrap();
+    layout.put_image(&image, "image").unwrap();
+    let rows = [
+        ("named", index(&[&named])),
+        ("twice", index(&[&named, &named])),
+        ("nested", index(&[&plain.descriptor()])),
+        ("unnamed", plain),
+    ];
+    for (tag, index) in &rows {
+        layout.put(index).unwrap();
+        layout.list(&index.descriptor(), Some(tag)).unwrap();
+    }
+    bench
+        .text(&["push", "--all-tags", &format!("oci:{}", bench.word("in")), &bench.image("app")])
+        .await;
+    let config = bench.run(&["config", &bench.image("app:image")]).await.stdout;
+    for (tag, _) in rows {
+        let shown = bench.run(&["config", &bench.image(&format!("app:{tag}"))]).await;
+        assert_eq!((shown.exit, &shown.stdout), (Exit::Done, &config), "{tag}: {shown:?}");
+    }
 }
 
 #[tokio::test]

@@ -147,7 +147,12 @@ pub(crate) async fn entries(
 /// The images that a manifest offers and their platforms, in its order, through indexes within.
 /// Placeholders are left out, and so is what does not say where it runs. Images whose entries name
 /// no platform are asked for it.
-pub(crate) async fn offered(
+///
+/// # Errors
+///
+/// [`Error::Limit`] where there is more to look at than [`Limits`](crate::copy::Limits) let in by
+/// default, or more than 32 entries without a platform.
+pub async fn offered(
     source: &dyn Source,
     manifest: &Manifest,
 ) -> Result<Vec<(Descriptor, Platform)>, Error> {

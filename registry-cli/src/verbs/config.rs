@@ -1,7 +1,9 @@
 //! `registry config IMAGE`
 
+use std::collections::HashSet;
+
 use registry_name::Digest;
-use registry_remote::{Manifest, Platform, read_blob};
+use registry_remote::{Descriptor, Platform, read_blob, select};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -35,8 +37,8 @@ impl Arguments {
         let reference = session.image(&self.image)?;
         let (remote, mut manifest) = image::manifest(session, &reference).await?;
         if manifest.is_index() {
-            let only = only_platform(&manifest)?;
-            manifest = registry_remote::select::image(&remote, manifest, &only).await?;
+            let only = only_platform(&select::offered(&remote, &manifest).await?)?;
+            manifest = select::image(&remote, manifest, &only).await?;
         }
         let Some(config) = manifest.config() else {
             return Err(Failure::other(format!(
@@ -59,20 +61,20 @@ impl Arguments {
 }
 
 /// The platform of an index that offers one; nobody else's guess is better than asking.
-fn only_platform(index: &Manifest) -> Result<Platform, Failure> {
-    let offered = index.platforms();
-    if let [only] = offered.as_slice() {
-        return Ok(only.clone());
+fn only_platform(images: &[(Descriptor, Platform)]) -> Result<Platform, Failure> {
+    let mut seen = HashSet::new();
+    let platforms = images.iter().map(|(_, platform)| platform);
+    let offered: Vec<_> = platforms.filter(|&platform| seen.insert(platform)).collect();
+    match offered.as_slice() {
+        [] => Err(Failure::other("this is an index that names no platform, so no configuration")),
+        &[only] => Ok(only.clone()),
+        several => {
+            let list: Vec<_> = several.iter().map(ToString::to_string).collect();
+            let list = list.join(", ");
+            Err(Failure::usage(
+                format!("this is an index, and an index has no configuration; offered: {list}"),
+                "choose an image with --platform",
+            ))
+        }
     }
-    if offered.is_empty() {
-        return Err(Failure::other("this is an index that names no platform, so no configuration"));
-    }
-    let list: Vec<_> = offered.iter().map(ToString::to_string).collect();
-    Err(Failure::usage(
-        format!(
-            "this is an index, and an index has no configuration; offered: {}",
-            list.join(", ")
-        ),
-        "choose an image with --platform",
-    ))
 }
