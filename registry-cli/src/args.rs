@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, ValueEnum, builder::RangedU64ValueParser};
 use registry_name::Registry;
@@ -20,6 +20,30 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line. Options before the verb are read as if they stood behind it: to clap
+    /// these are two places, of which one hides the other and neither conflicts with it.
+    pub(crate) fn of<W: Into<OsString>>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let mut words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        if let Some(verb) = verb(&words) {
+            words[1..=verb].rotate_right(1);
+        }
+        Self::try_parse_from(words)
+    }
+}
+
+/// Where the verb stands in a command line that has one.
+fn verb(words: &[OsString]) -> Option<usize> {
+    let options = Global::augment_args(clap::Command::new("registry"));
+    let matches = options.allow_external_subcommands(true).try_get_matches_from(words).ok()?;
+    let (verb, behind) = matches.subcommand()?;
+    let behind = behind.get_many::<OsString>("").map_or(0, Iterator::count);
+    // Behind `help` stand verbs alone.
+    (verb != "help").then(|| words.len() - behind - 1)
 }
 
 /// What every verb understands.
@@ -151,10 +175,12 @@ mod tests {
             ["registry", "digest", "--platform", "linux/amd64", "a"],
             ["registry", "digest", "a", "--platform", "linux/amd64"],
         ] {
-            let arguments = Arguments::try_parse_from(words).unwrap();
+            let arguments = Arguments::of(words).unwrap();
             assert_eq!(arguments.global.platform, [Platform::linux_amd64()], "{words:?}");
         }
         let words = ["registry", "digest", "--platform=linux/amd64,linux/arm64/v8", "a"];
-        assert_eq!(Arguments::try_parse_from(words).unwrap().global.platform.len(), 2);
+        assert_eq!(Arguments::of(words).unwrap().global.platform.len(), 2);
+        let words = ["registry", "--platform=linux/amd64", "digest", "--platform=linux/arm64", "a"];
+        assert_eq!(Arguments::of(words).unwrap().global.platform.len(), 2);
     }
 }

@@ -24,7 +24,7 @@ mod verbs;
 
 use std::ffi::OsString;
 
-use clap::{Parser as _, error::ContextValue};
+use clap::error::ContextValue;
 use registry_name::without_password;
 
 use self::{
@@ -47,7 +47,7 @@ pub async fn run<A: Into<OsString> + Clone>(
     system: System,
 ) -> Exit {
     let console = Console::new(system.stdout, system.stderr);
-    let Arguments { global, command } = match Arguments::try_parse_from(arguments) {
+    let Arguments { global, command } = match Arguments::of(arguments) {
         Ok(arguments) => arguments,
         Err(refusal) => return explain(&console, refusal),
     };

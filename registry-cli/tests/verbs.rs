@@ -178,6 +178,32 @@ async fn a_platform_nobody_offers_is_answered_with_what_is_offered() {
 }
 
 #[tokio::test]
+async fn options_before_the_verb_count_as_much_as_those_behind_it() {
+    let bench = Bench::new().await;
+    sample::index(&bench.path("in"), "v1", SIZE).unwrap();
+    let (image, both) = (bench.image("app:v1"), bench.image("both:v1"));
+    bench.text(&["--jobs", "2", "push", &bench.word("in"), &image]).await;
+    let (amd64, arm64) = ("--platform=linux/amd64", "--platform=linux/arm64");
+    bench.text(&["-q", amd64, "copy", arm64, &image, &both]).await;
+    let index: Value = serde_json::from_str(&bench.text(&["manifest", &both]).await).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 2);
+    let pairs: [(&[&str], &[&str]); 4] = [
+        (&["--hosts-file", "absent.toml"], &["--no-hosts-files"]),
+        (&["--no-hosts-files"], &["--aliases"]),
+        (&["-q"], &["--verbose"]),
+        (&["--jobs", "2"], &["-j3"]),
+    ];
+    for (before, behind) in pairs {
+        let lines =
+            bench.refused(Exit::Usage, &[before, &["digest", &image], behind].concat()).await;
+        assert!(lines[0].contains("cannot be used"), "{lines:?}");
+    }
+    assert!(bench.text(&["--quiet", "help", "pull"]).await.contains("Usage: registry pull"));
+    let lines = bench.refused(Exit::Usage, &["--quiet", "puhs"]).await;
+    assert!(lines[0].contains("unrecognized subcommand 'puhs'"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn the_configuration_of_an_index_with_a_single_image_needs_no_platform() {
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     let index = |entries: &[&Value]| {
