@@ -186,7 +186,6 @@ fn tagged(image: &Reference) -> Option<Reference> {
     image.tag().map(|tag| image.repository().with_tag(tag.clone()))
 }
 
-/// A bare path has no tag; somebody who writes `DIR:TAG` means the prefixed form.
 /// What holds one image was to be given an index.
 pub(crate) fn advise_one(error: Error, place: &Place) -> Failure {
     if place.kind == Kind::DockerArchive && matches!(error, Error::Unsupported { .. }) {
@@ -195,6 +194,7 @@ pub(crate) fn advise_one(error: Error, place: &Place) -> Failure {
     error.into()
 }
 
+/// A bare path has no tag; somebody who writes `DIR:TAG` means the prefixed form.
 fn advise(error: Error, place: &Place) -> Failure {
     let word = place.path.to_string_lossy();
     match split_tag(&word) {
