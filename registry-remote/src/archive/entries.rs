@@ -6,7 +6,7 @@ use super::headers::{Entry, Headers, Reason};
 use crate::{Error, local::read::read_at};
 
 /// Entries of an archive, at most: an image has some hundreds.
-const MAX_ENTRIES: usize = 50_000;
+pub(super) const MAX_ENTRIES: usize = 50_000;
 /// Bytes of a name, at most; a sha512 blob has 141.
 const MAX_NAME: usize = 255;
 /// Links from links, at most.

@@ -9,10 +9,14 @@ use registry_name::{Digest, Reference, Tag};
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use super::{ArchiveKind, INDEX, MANIFEST, MARKER, REPOSITORIES};
+use super::{ArchiveKind, INDEX, MANIFEST, MARKER, REPOSITORIES, entries::MAX_ENTRIES};
 use crate::{
     Descriptor, Error, Manifest, Plan,
-    local::listing::{IMAGE_NAME, REF_NAME},
+    image::MAX_CONFIG,
+    local::{
+        MAX_DOCUMENT, check_size,
+        listing::{IMAGE_NAME, REF_NAME},
+    },
     media_type,
 };
 
@@ -94,9 +98,18 @@ impl Shape {
         Self::arrange(contents)
     }
 
+    /// Refuses what nobody could open again, while nothing of it is fetched yet.
     fn arrange(contents: BTreeMap<String, Content>) -> Result<Self, Error> {
+        if contents.len() > MAX_ENTRIES {
+            let what = "the number of entries in the archive".to_owned();
+            return Err(Error::Limit { what, limit: MAX_ENTRIES.to_string() });
+        }
         let mut shape = Self { fixed: Vec::new(), blobs: HashMap::new(), length: 0 };
         for (name, content) in contents {
+            if let Content::Document(bytes) = &content {
+                let what = || format!("the size of {name} in the archive");
+                check_size(bytes.len() as u64, MAX_DOCUMENT, what)?;
+            }
             let size = match &content {
                 Content::Directory => 0,
                 Content::Document(bytes) => bytes.len() as u64,
@@ -218,6 +231,10 @@ fn check_image<'a>(parts: &Parts<'a>) -> Result<&'a Manifest, Error> {
         };
         let what = format!("a docker archive holds one image and {} is {rest}", root.digest());
         return Err(Error::Unsupported { what });
+    }
+    if let Some(config) = root.config() {
+        let what = || format!("the size of configuration {} in a docker archive", config.digest);
+        check_size(config.size, MAX_CONFIG, what)?;
     }
     let planned = |layer: &&Descriptor| parts.blobs.iter().any(|blob| blob.digest == layer.digest);
     match root.layers().iter().find(|layer| !planned(layer)) {

@@ -73,6 +73,40 @@ fn sizes_that_no_disk_has_are_refused() {
 }
 
 #[test]
+fn what_nobody_could_open_again_is_refused_before_anything_is_written() {
+    let root = image(&[]);
+    let tags: Vec<Tag> = (0..30_000).map(|n| format!("tag-{n}").parse().unwrap()).collect();
+    let many = |count: usize| {
+        let roots = vec![(&root, tags.iter().take(count).collect())];
+        Shape::new(ArchiveKind::Oci, &Parts { roots, manifests: vec![&root], blobs: &[] }, None)
+    };
+    many(10_000).unwrap();
+    let error = many(30_000).unwrap_err();
+    assert!(error.to_string().starts_with("the size of index.json"), "{error}");
+
+    let blob = |n: u32| {
+        let digest = verify::digest(Algorithm::Sha256, &n.to_be_bytes());
+        Descriptor::new(media_type::OCI_LAYER, digest, 4)
+    };
+    let blobs: Vec<_> = (0..50_000).map(blob).collect();
+    shape(ArchiveKind::Oci, &root, &blobs[..49_995]).unwrap();
+    let error = shape(ArchiveKind::Oci, &root, &blobs[..49_996]).unwrap_err();
+    assert!(error.to_string().starts_with("the number of entries"), "{error}");
+
+    let digest = verify::digest(Algorithm::Sha256, b"a long configuration");
+    for (size, fits) in [(8 << 20, true), ((8 << 20) + 1, false)] {
+        let config = Descriptor::new(media_type::OCI_CONFIG, digest.clone(), size);
+        let text = json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string();
+        let root = Manifest::new(text, None, "an image").unwrap();
+        assert!(shape(ArchiveKind::Oci, &root, &[]).is_ok());
+        match shape(ArchiveKind::Docker, &root, &[]) {
+            Err(error) => assert!(!fits && error.to_string().contains("8 MiB"), "{error}"),
+            Ok(_) => assert!(fits),
+        }
+    }
+}
+
+#[test]
 fn a_docker_archive_without_one_of_its_layers_is_refused() {
     let missing = layer(Algorithm::Sha256, 7);
     let root = image(std::slice::from_ref(&missing));
