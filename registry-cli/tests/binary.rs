@@ -1,5 +1,7 @@
 //! The compiled program: streams, signals, and a registry that serves.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod served;
 
 use std::{
@@ -8,12 +10,15 @@ use std::{
 };
 
 use registry_faults::{
-    content::Image,
-    origin::{End, Reply, Script, Stage, on},
+    content::{Blob, Image},
+    layout::Layout,
+    origin::{End, Reply, Rule, Script, Stage, on},
     registry::Registry,
     sample,
 };
 use served::{Served, registry, text};
+
+const UPLOADS: &str = "*/blobs/uploads/*";
 
 #[cfg(unix)]
 #[test]
@@ -154,4 +159,65 @@ fn x01_an_interrupted_pull_ends_with_130_or_143_and_leaves_nothing() {
         assert_eq!((status.code(), said), (Some(code), format!("error: {word}\n")));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{signal}");
     }
+}
+
+/// Two layers that are each sent by a `PUT` of its own, in a layout; and a registry where that of the larger one is never
+/// answered.
+fn pushed(directory: &std::path::Path, others: impl Fn(&Blob) -> Rule) -> Stage {
+    let image = Image::new(&[200_000, 300_000]);
+    Layout::create(directory).unwrap().put_image(&image, "v1").unwrap();
+    let stuck = put(image.last_layer()).always(Reply::new(500).unsaid(End::Hold));
+    // The second deletion takes more than a request.
+    let wait = on("DELETE", UPLOADS).times(1, Reply::registry()).times(1, Reply::new(503));
+    let script = Script::registry(Registry::new()).rule(stuck).rule(others(&image.layers[0]));
+    Stage::single(script.rule(wait)).unwrap()
+}
+
+/// The commit of this blob.
+fn put(blob: &Blob) -> Rule {
+    let (_, hex) = blob.digest.split_once(':').unwrap();
+    on("PUT", format!("*/blobs/uploads/*?*{hex}"))
+}
+
+fn open_uploads(stage: &Stage) -> usize {
+    stage.origin("A").unwrap().registry().open_uploads()
+}
+
+#[cfg(unix)]
+#[test]
+fn u25_x01_a_push_that_is_interrupted_deletes_its_uploads_before_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let hold = |blob: &Blob| put(blob).always(Reply::new(500).unsaid(End::Hold));
+        let stage = pushed(directory.path(), hold);
+        let mut child = registry(&[
+            "push",
+            directory.path().to_str().unwrap(),
+            &format!("{}/app:v1", stage.host()),
+        ])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+        while stage.log().count("PUT", UPLOADS) < 2 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+            std::thread::yield_now();
+        }
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(open_uploads(&stage), 0, "{:?}", stage.log());
+    }
+}
+
+#[test]
+fn u25_a_push_that_fails_deletes_what_its_other_uploads_had_begun() {
+    let directory = tempfile::tempdir().unwrap();
+    // Once more than needed, so that the other one is under way.
+    let deny = |blob: &Blob| put(blob).times(1, Reply::new(502)).always(Reply::new(403));
+    let stage = pushed(directory.path(), deny);
+    let words = ["push", directory.path().to_str().unwrap(), &format!("{}/app:v1", stage.host())];
+    let output = registry(&words).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert_eq!(open_uploads(&stage), 0, "{:?}", stage.log());
 }

@@ -146,8 +146,9 @@ impl Client {
         &self.ranged_connections
     }
 
-    /// Deletes the upload sessions that are open still: for a program that ends in the middle of
-    /// its work. Takes two seconds at most; a registry forgets what is left in its own time.
+    /// Deletes the upload sessions that are open still, and waits for the deletions that are under
+    /// way: for a program that ends in the middle of its work. Takes two seconds at most; a registry
+    /// forgets what is left in its own time.
     ///
     /// An upload whose future is dropped, or that fails, deletes its session by itself as long as
     /// its runtime runs.

@@ -115,8 +115,8 @@ pub trait Source: fmt::Debug + Send + Sync {
 /// Something to write manifests and blobs to.
 ///
 /// [`copy`](crate::copy()) calls [`begin`](Sink::begin) once, then writes blobs in parallel, then manifests (children
-/// before parents, what was asked for last and with its tags), then calls [`finish`](Sink::finish). A copy that fails never
-/// calls `finish`.
+/// before parents, what was asked for last and with its tags), then calls [`finish`](Sink::finish). A copy that fails or is
+/// cancelled ends with [`abandon`](Sink::abandon); one whose future is dropped just ends.
 #[async_trait]
 pub trait Sink: fmt::Debug + Send + Sync {
     /// The place, as messages name it.
@@ -168,6 +168,9 @@ pub trait Sink: fmt::Debug + Send + Sync {
     async fn finish(&self) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Waits until what was left half done here is cleaned up, for seconds at most.
+    async fn abandon(&self) {}
 }
 
 /// How a blob came to be in a sink.

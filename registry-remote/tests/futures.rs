@@ -64,6 +64,7 @@ fn every_public_future_is_send(
     assert_send(sink.put_manifest(manifest, std::slice::from_ref(tag)));
     assert_send(sink.repair(manifest, source));
     assert_send(sink.finish());
+    assert_send(sink.abandon());
 
     assert_send(client.abandon_uploads());
     assert_send(parts.open(Part::From(0)));

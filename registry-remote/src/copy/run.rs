@@ -41,11 +41,26 @@ impl Plan {
         }
         let foreign = options.nondistributable.then(|| source.with_foreign_layers()).flatten();
         let source = Watched::new(foreign.as_ref().unwrap_or(source), options);
-        sink.begin(&self).await?;
-        self.put_blobs(&source, sink, options, &mut report).await?;
-        self.put_manifests(&source, sink, options, &mut report).await?;
-        sink.finish().await?;
-        Ok(report)
+        match self.put(&source, sink, options, &mut report).await {
+            Ok(()) => Ok(report),
+            Err(error) => {
+                sink.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn put(
+        &self,
+        source: &Arc<dyn Source>,
+        sink: &Arc<dyn Sink>,
+        options: &CopyOptions,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        sink.begin(self).await?;
+        self.put_blobs(source, sink, options, report).await?;
+        self.put_manifests(source, sink, options, report).await?;
+        sink.finish().await
     }
 
     async fn put_blobs(

@@ -11,7 +11,10 @@ use registry_authn::Scopes;
 use registry_name::{Digest, Identifier, Tag};
 use registry_transport::{ErrorKind, Replay};
 
-use super::{Remote, upload::Session};
+use super::{
+    Remote,
+    upload::{Session, post},
+};
 use crate::{Error, Manifest};
 
 /// Tags whose manifest is looked up to say what else a digest is known as, at most.
@@ -111,15 +114,11 @@ impl Remote {
     ///
     /// What the registry said, in the words of which a push would fail.
     pub async fn check_push(&self) -> Result<(), Error> {
-        let request = self
-            .request(Method::POST, "blobs/uploads/", self.push())
-            .replay(Replay::Safe)
-            .expect(&[201, 202]);
-        let sent = self.client.transport().send(request).await;
-        let response = sent.map_err(Error::registry(|| format!("push to {}", self.repository)))?;
-        // A registry that does not say where the upload is has to forget it by itself.
-        if let Ok(url) = response.location() {
-            Session::new(self, url).abandon().await;
+        let sent = Session::open(self, post(self, &[], self.push())).await;
+        let (_, session) =
+            sent.map_err(Error::registry(|| format!("push to {}", self.repository)))?;
+        if let Some(session) = session {
+            session.abandon().await;
         }
         Ok(())
     }

@@ -283,4 +283,8 @@ impl Sink for Remote {
     async fn repair(&self, manifest: &Manifest, source: &Arc<dyn Source>) -> Result<bool, Error> {
         upload::repair(self, manifest, source).await.map(|()| true)
     }
+
+    async fn abandon(&self) {
+        self.client.state().uploads.settle().await;
+    }
 }

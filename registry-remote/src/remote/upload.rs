@@ -29,7 +29,10 @@ use self::{
     send::{Filled, Sending},
 };
 pub(crate) use self::{places::Places, session::OpenUploads};
-pub(super) use self::{requests::is_there, session::Session};
+pub(super) use self::{
+    requests::{is_there, post},
+    session::Session,
+};
 use super::Remote;
 use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob};
 

@@ -64,7 +64,7 @@ pub(super) async fn post_whole(
     let request = post(remote, &parameters, remote.push())
         .header(CONTENT_TYPE, BYTES)
         .body(Body::bytes(bytes));
-    let sent = remote.client.transport().send(request).await;
+    let sent = Session::open(remote, request).await;
     begun(remote, sent, Some(&descriptor.digest), |error| {
         // No source was named, so this is about the target: no other request helps either.
         let no_repository = has_code(error, &[ErrorCode::NameUnknown]);
@@ -94,7 +94,7 @@ pub(super) async fn post_mount(
         parameters.push(("from", from.path()));
     }
     parameters.extend(algorithm(digest));
-    let sent = remote.client.transport().send(post(remote, &parameters, scopes)).await;
+    let sent = Session::open(remote, post(remote, &parameters, scopes)).await;
     begun(remote, sent, Some(digest), is_mount_refused)
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn post_plain(
     digest: Option<&Digest>,
 ) -> Result<Begun, TransportError> {
     let parameters: Vec<_> = digest.and_then(algorithm).into_iter().collect();
-    let sent = remote.client.transport().send(post(remote, &parameters, remote.push())).await;
+    let sent = Session::open(remote, post(remote, &parameters, remote.push())).await;
     begun(remote, sent, None, |_| false)
 }
 
@@ -215,7 +215,12 @@ fn go_on(session: &mut Session, response: &Response) {
     }
 }
 
-fn post(remote: &Remote, parameters: &[(&str, &str)], scopes: Scopes) -> Request {
+/// `POST` of an upload, with these parameters.
+pub(in crate::remote) fn post(
+    remote: &Remote,
+    parameters: &[(&str, &str)],
+    scopes: Scopes,
+) -> Request {
     // Digests and repository names need no escaping in a query.
     let query: Vec<_> = parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mark = if query.is_empty() { "" } else { "?" };
@@ -232,20 +237,20 @@ fn algorithm(digest: &Digest) -> Option<(&'static str, &'static str)> {
 
 fn begun(
     remote: &Remote,
-    sent: Result<Response, TransportError>,
+    sent: Result<(Response, Option<Session>), TransportError>,
     digest: Option<&Digest>,
     is_refused: impl FnOnce(&TransportError) -> bool,
 ) -> Result<Begun, TransportError> {
-    let response = match sent {
-        Ok(response) => response,
+    let (response, session) = match sent {
+        Ok(answer) => answer,
         Err(error) if is_refused(&error) => return Ok(Begun::Refused(error)),
         Err(error) => return Err(error),
     };
     if let Some(least) = response.header(CHUNK_MIN).and_then(|text| text.parse().ok()) {
         remote.client.learn(&remote.registry, |learnt| learnt.chunk_min = least);
     }
-    if response.status() == StatusCode::ACCEPTED {
-        return response.location().map(|url| Begun::Session(Session::new(remote, url)));
+    if let Some(session) = session {
+        return Ok(Begun::Session(session));
     }
     match digest {
         Some(digest) if names(&response, digest) => Ok(Begun::Stored),

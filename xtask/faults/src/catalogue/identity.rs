@@ -19,7 +19,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "digest-header-lies",
             "Docker-Content-Digest of a tag is not the body's",
         )
-        .with_rules([on("*", "*/manifests/*").always(lie.clone())])
+        .with_rules([on("*", "*/manifests/*").always(lie)])
         .expecting(INTEGRITY),
         Scenario::new(
             &["I02"],
@@ -38,7 +38,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "push-answers-other-digest",
             "A manifest PUT is answered with another digest",
         )
-        .at("A", Script::new().rule(on("PUT", "*/manifests/*").always(lie)))
+        .at(
+            "A",
+            Script::new().rule(
+                on("PUT", "*/manifests/*")
+                    .always(Reply::new(201).header("Docker-Content-Digest", other.clone())),
+            ),
+        )
         .asked_to(Action::Push)
         .expecting(Expect::Failure(&[])),
         Scenario::new(

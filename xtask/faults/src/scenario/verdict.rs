@@ -72,7 +72,7 @@ fn ended(scenario: &Scenario, task: &Task, stage: &Stage, outcome: &Outcome) -> 
     let wrong = |text: String| vec![text];
     match (&scenario.expect, &outcome.result) {
         (Expect::Failure(classes), Err(failure)) => {
-            let mut faults = left_behind(scenario, task);
+            let mut faults = left_behind(scenario, task, stage);
             if failure.message.trim().is_empty() {
                 faults.push("failed without a word".to_owned());
             }
@@ -85,7 +85,7 @@ fn ended(scenario: &Scenario, task: &Task, stage: &Stage, outcome: &Outcome) -> 
             faults
         }
         (Expect::Failure(_), Ok(_)) => {
-            let mut faults = left_behind(scenario, task);
+            let mut faults = left_behind(scenario, task, stage);
             faults.push("succeeded where it had to fail".to_owned());
             faults
         }
@@ -155,10 +155,7 @@ fn arrived(scenario: &Scenario, stage: &Stage) -> Vec<String> {
 
 /// What refers to another manifest is found by that one, and so is what referred to it before.
 fn unlisted(scenario: &Scenario, registry: &Registry, repository: &Repository) -> Vec<String> {
-    let manifest: Value =
-        serde_json::from_slice(&scenario.image.manifest.bytes).unwrap_or_default();
-    let subject = manifest.pointer("/subject/digest").and_then(Value::as_str);
-    let Some(subject) = subject.filter(|_| !registry.keeps_referrers()) else { return Vec::new() };
+    let Some(subject) = &subject_to_list(scenario, registry) else { return Vec::new() };
     let before = scenario.origins.first().map(|(_, script)| script.stock());
     let before = before.and_then(|before| before.repository(REPOSITORY));
     let mut wanted = before.map(|before| before.listed(subject)).unwrap_or_default();
@@ -168,11 +165,41 @@ fn unlisted(scenario: &Scenario, registry: &Registry, repository: &Repository) -
     missing.map(|digest| format!("{digest} is not listed as a referrer")).collect()
 }
 
-/// After a failed pull: no file whose name claims what its content is not, and in the index what was there before.
-fn left_behind(scenario: &Scenario, task: &Task) -> Vec<String> {
-    if task.action != Action::Pull {
-        return Vec::new();
+/// What the image refers to, where listing that is up to the client.
+fn subject_to_list(scenario: &Scenario, registry: &Registry) -> Option<String> {
+    let manifest: Value = serde_json::from_slice(&scenario.image.manifest.bytes).ok()?;
+    let subject = manifest.pointer("/subject/digest")?.as_str()?;
+    (!registry.keeps_referrers()).then(|| subject.to_owned())
+}
+
+fn left_behind(scenario: &Scenario, task: &Task, stage: &Stage) -> Vec<String> {
+    match task.action {
+        Action::Pull => left_in_layout(scenario, task),
+        Action::Push => left_at_registry(scenario, stage),
+        Action::ListTags | Action::Digest => Vec::new(),
     }
+}
+
+/// After a failed push: the tag names what it named before, and no upload is open. Only the list of referrers comes after the tag.
+fn left_at_registry(scenario: &Scenario, stage: &Stage) -> Vec<String> {
+    let registry = stage.origin("A").map(Origin::registry).unwrap_or_default();
+    let named = |registry: &Registry| {
+        let (digest, _) = registry.repository(REPOSITORY)?.find(&scenario.reference)?;
+        Some(digest.to_owned())
+    };
+    let before = scenario.origins.first().and_then(|(_, script)| named(script.stock()));
+    let mut faults = Vec::new();
+    if named(&registry) != before && subject_to_list(scenario, &registry).is_none() {
+        faults.push(format!("the failed push is there as {}", scenario.reference));
+    }
+    if registry.open_uploads() > 0 {
+        faults.push(format!("{} uploads were left open", registry.open_uploads()));
+    }
+    faults
+}
+
+/// After a failed pull: no file whose name claims what its content is not, and in the index what was there before.
+fn left_in_layout(scenario: &Scenario, task: &Task) -> Vec<String> {
     let mut faults = Vec::new();
     if let Err(error) = layout::verified_blobs(&task.layout) {
         faults.push(format!("unverified content was left behind: {error}"));

@@ -27,7 +27,7 @@ const REQUIRED: [(&str, &str); 16] = [
 ];
 
 /// What is no matter of a server and a task: the file and the test, which has the identifiers in its name or in what it says of itself.
-const ELSEWHERE: [(&str, &str, &[&str]); 47] = [
+const ELSEWHERE: [(&str, &str, &[&str]); 49] = [
     (
         "registry-transport/tests/sockets/authentication.rs",
         "an_identity_token_is_exchanged_by_post_and_where_that_is_not_offered_by_get",
@@ -186,6 +186,16 @@ const ELSEWHERE: [(&str, &str, &[&str]); 47] = [
         "registry-remote/tests/push.rs",
         "u25_an_upload_that_is_dropped_deletes_its_session",
         &["U25"],
+    ),
+    (
+        "registry-cli/tests/binary.rs",
+        "u25_a_push_that_fails_deletes_what_its_other_uploads_had_begun",
+        &["U25"],
+    ),
+    (
+        "registry-cli/tests/binary.rs",
+        "u25_x01_a_push_that_is_interrupted_deletes_its_uploads_before_it_ends",
+        &["U25", "X01"],
     ),
     (
         "registry-cli/tests/binary.rs",
