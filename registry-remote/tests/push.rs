@@ -211,6 +211,25 @@ async fn u25_an_upload_that_is_dropped_deletes_its_session() {
     }
 }
 
+/// Each of them may have left a session behind.
+#[tokio::test]
+async fn an_upload_whose_beginning_stays_in_doubt_is_begun_three_times_at_most() {
+    let lost = Reply::registry().status(502);
+    let script = Script::registry(Scripted::new()).rule(on("POST", UPLOADS).always(lost));
+    let stage = origin::Stage::single(script).unwrap();
+    let memory = Arc::new(Memory::new());
+    let blobs = [100, 100_000].map(|size| memory.add_blob("x", noise(1, size)));
+    let source: Arc<dyn Source> = memory;
+    let app = remote(&hasty(), stage.host(), "app");
+    for (done, blob) in blobs.iter().enumerate() {
+        let error = app.put_blob(blob, &source).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network, "{error}");
+        assert_eq!(stage.log().count("POST", UPLOADS), 3 * (done + 1));
+    }
+    app.check_push().await.unwrap_err();
+    assert_eq!(stage.log().count("POST", UPLOADS), 9);
+}
+
 #[tokio::test]
 async fn several_tags_travel_in_one_request_where_that_is_offered() {
     let stage = Stage::start().await;

@@ -226,7 +226,7 @@ pub(in crate::remote) fn post(
     let mark = if query.is_empty() { "" } else { "?" };
     remote
         .request(Method::POST, &format!("blobs/uploads/{mark}{}", query.join("&")), scopes)
-        .replay(Replay::Safe)
+        .replay(Replay::Twice)
         .expect(&[201, 202])
 }
 
