@@ -21,6 +21,7 @@ use crate::origin::{Answer, Request};
 
 /// The registry's whole state.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub struct Registry {
     pub(crate) repositories: BTreeMap<String, Repository>,
     access: Access,
@@ -31,6 +32,8 @@ pub struct Registry {
     page: Option<usize>,
     conditions: bool,
     no_referrers: bool,
+    sessions_only: bool,
+    whole_indexes: bool,
 }
 
 /// What one repository holds.
@@ -89,6 +92,20 @@ impl Registry {
     #[must_use]
     pub fn with_conditions(mut self) -> Self {
         self.conditions = true;
+        self
+    }
+
+    /// An upload takes a session, also where the request that begins it carries the blob.
+    #[must_use]
+    pub fn with_sessions_only(mut self) -> Self {
+        self.sessions_only = true;
+        self
+    }
+
+    /// An index is refused where a manifest that it lists is missing.
+    #[must_use]
+    pub fn with_whole_indexes(mut self) -> Self {
+        self.whole_indexes = true;
         self
     }
 

@@ -37,7 +37,7 @@ impl Registry {
             if let Some(bytes) = found {
                 return self.store(name, &digest, bytes);
             }
-        } else if let Some(digest) = request.parameter("digest") {
+        } else if let Some(digest) = request.parameter("digest").filter(|_| !self.sessions_only) {
             return self.store(name, &digest, request.body.clone());
         }
         self.sessions += 1;
@@ -97,10 +97,12 @@ impl Registry {
         }
         let config = manifest.get("config").into_iter();
         let layers = manifest.get("layers").and_then(Value::as_array).into_iter().flatten();
-        let missing = config
-            .chain(layers)
-            .filter_map(|blob| blob.get("digest")?.as_str())
-            .any(|digest| !entry.blobs.contains_key(digest));
+        let children = manifest.get("manifests").and_then(Value::as_array).into_iter().flatten();
+        let digest_of = |child: &'_ Value| child.get("digest")?.as_str().map(str::to_owned);
+        let mut blobs = config.chain(layers).filter_map(digest_of);
+        let mut manifests = children.filter(|_| self.whole_indexes).filter_map(digest_of);
+        let missing = blobs.any(|digest| !entry.blobs.contains_key(&digest))
+            || manifests.any(|digest| !entry.manifests.contains_key(&digest));
         if missing {
             return error(400, "MANIFEST_BLOB_UNKNOWN", "a blob of this manifest is missing");
         }
