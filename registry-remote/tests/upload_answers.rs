@@ -145,6 +145,25 @@ async fn u19_a_commit_after_pieces_is_given_the_time_to_store_the_whole() {
     assert!(reasons[0].contains("no answer within 1 s"), "{reasons:?}");
 }
 
+/// Some ignore the bytes of the request that begins an upload, and open a session.
+#[tokio::test]
+async fn a_small_blob_is_read_once_whatever_the_registry_makes_of_its_first_request() {
+    let ignores = Script::registry(Scripted::new().with_sessions_only());
+    let refuses = Script::registry(Scripted::new())
+        .rule(on("POST", "*/blobs/uploads/?digest=*").always(Reply::new(405)));
+    for script in [ignores, refuses] {
+        let stage = origin::Stage::single(script).unwrap();
+        let app = remote(&hasty(), stage.host(), "app");
+        for length in [100, 200] {
+            let (blob, counting) = Counting::new(Algorithm::Sha256, length);
+            let source: Arc<dyn Source> = counting.clone();
+            assert_eq!(app.put_blob(&blob, &source).await.unwrap(), Stored::Written);
+            assert_eq!(counting.opened.load(Ordering::Relaxed), 1);
+            assert!(app.has_blob(&blob).await.unwrap());
+        }
+    }
+}
+
 #[tokio::test]
 async fn p03_a_refused_question_says_nothing_of_mounts_from_elsewhere() {
     for status in [400, 403, 404, 405] {

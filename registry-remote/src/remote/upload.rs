@@ -128,6 +128,9 @@ impl Upload<'_> {
     /// Session after session, until one is closed with the blob in place.
     async fn run(&self, mut begin: Begin) -> Result<Stored, Error> {
         let content = Described::new(self.source, self.descriptor);
+        if let Begin::With(bytes) = &begin {
+            content.begins_with(bytes.clone());
+        }
         let mut sending = Sending::new(self.remote, &content, self.name());
         let mut sessions = 1;
         loop {

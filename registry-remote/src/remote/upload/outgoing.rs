@@ -65,6 +65,11 @@ impl Described {
         let (source, descriptor) = (Arc::clone(source), descriptor.clone());
         Self { source, descriptor, shared: Arc::default() }
     }
+
+    /// All its bytes are at hand: the source is asked for them only where they are sent again.
+    pub(super) fn begins_with(&self, bytes: Bytes) {
+        self.shared.leave(Tap { offset: 0, rest: bytes, stream: Box::pin(stream::empty()) });
+    }
 }
 
 #[async_trait]
