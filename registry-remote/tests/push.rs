@@ -291,6 +291,34 @@ async fn many_references_in_many_repositories_upload_every_blob_once() {
     }
 }
 
+/// The registry says of a manifest that it has it, and then misses it.
+#[tokio::test]
+async fn p06_an_index_brings_the_manifests_that_turn_out_to_be_missing() {
+    let memory = Arc::new(Memory::new());
+    let amd = image(&memory, &[noise(1, 10), noise(2, 100_000)], None);
+    let arm = image(&memory, &[noise(1, 10), noise(3, 20)], None);
+    let inner = stage::index(&memory, &[(&arm, "linux/arm64")], "inner");
+    let outer = stage::index(&memory, &[(&amd, "linux/amd64"), (&inner, "linux/arm64")], "v1");
+    for phantoms in [&[&amd][..], &[&arm], &[&inner], &[&amd, &inner, &arm]] {
+        let there = |manifest: &&Manifest| {
+            let said = Reply::new(200)
+                .header("Content-Type", manifest.media_type())
+                .header("Docker-Content-Digest", manifest.digest().to_string())
+                .body(manifest.bytes().clone());
+            on("HEAD", format!("*/manifests/{}", manifest.digest())).always(said)
+        };
+        let registry = Scripted::new().with_whole_indexes();
+        let script = phantoms.iter().map(there).fold(Script::registry(registry), Script::rule);
+        let stage = origin::Stage::single(script).unwrap();
+        let app = remote(&hasty(), stage.host(), "app");
+        stage::push(&memory, &app, "v1").await;
+        let held = stage.origin("A").unwrap().registry();
+        let held = held.repository("app").unwrap();
+        assert_eq!(held.tags["v1"], outer.digest().to_string());
+        assert_eq!((held.manifests.len(), held.blobs.len()), (4, 5), "{:?}", held.manifests.keys());
+    }
+}
+
 #[tokio::test]
 async fn what_was_deleted_is_not_mounted_from_where_it_was() {
     let stage = Stage::start().await;

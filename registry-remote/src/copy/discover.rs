@@ -226,9 +226,12 @@ async fn read(ends: Ends<'_>, below: Below) -> Result<Option<(Manifest, bool)>, 
         return Ok(None);
     }
     ends.allowance.read(descriptor.size)?;
-    let source = ends.source.as_ref();
-    let child = select::child(source, &descriptor).await?;
-    Ok(Some((sized(source, child).await?, present)))
+    Ok(Some((child(ends.source.as_ref(), &descriptor).await?, present)))
+}
+
+/// What a descriptor names, with the sizes of its blobs.
+pub(super) async fn child(source: &dyn Source, descriptor: &Descriptor) -> Result<Manifest, Error> {
+    sized(source, select::child(source, descriptor).await?).await
 }
 
 /// What turns out to be a manifest, although its type does not say so.

@@ -5,8 +5,11 @@ use std::{future::Future, sync::Arc};
 use registry_name::Tag;
 use tokio::task::{JoinError, JoinSet};
 
-use super::{CopyEvent, CopyOptions, Plan, Report, cancelled, unless_cancelled, watch::Watched};
-use crate::{Descriptor, Error, Manifest, Sink, Source};
+use super::{
+    CopyEvent, CopyOptions, Plan, Report, cancelled, discover::child, unless_cancelled,
+    watch::Watched,
+};
+use crate::{Descriptor, Error, Manifest, Sink, Source, limits::Allowance};
 
 impl Plan {
     /// Does what is planned.
@@ -99,12 +102,16 @@ impl Plan {
         report: &mut Report,
     ) -> Result<(), Error> {
         let events = options.listener();
+        let roots = self.roots().len();
+        let allowance = Arc::new(Allowance::new(source.as_ref(), options.limits, roots));
         for wave in self.waves() {
             let put = |manifest: Manifest| {
                 let (source, sink) = (Arc::clone(source), Arc::clone(sink));
+                let allowance = Arc::clone(&allowance);
                 let tags: Vec<_> = self.tags(manifest.digest()).cloned().collect();
                 async move {
-                    put_manifest(sink.as_ref(), &manifest, &tags, &source).await?;
+                    let ends = Ends { source: &source, sink: sink.as_ref(), allowance: &allowance };
+                    ends.put_manifest(&manifest, &tags, 0).await?;
                     Ok((manifest.descriptor().clone(), tags))
                 }
             };
@@ -118,18 +125,44 @@ impl Plan {
     }
 }
 
-/// Once more, where the sink finds out only now that it misses a blob which it said it had.
-async fn put_manifest(
-    sink: &dyn Sink,
-    manifest: &Manifest,
-    tags: &[Tag],
-    source: &Arc<dyn Source>,
-) -> Result<(), Error> {
-    match sink.put_manifest(manifest, tags).await {
-        Err(error) if error.is_blob_unknown() && sink.repair(manifest, source).await? => {
-            sink.put_manifest(manifest, tags).await
+/// Both sides of a copy, and how much of the source may be read again.
+#[derive(Clone, Copy)]
+struct Ends<'a> {
+    source: &'a Arc<dyn Source>,
+    sink: &'a dyn Sink,
+    allowance: &'a Allowance,
+}
+
+impl Ends<'_> {
+    /// Once more, where the sink finds out only now that it misses something which it said it had.
+    async fn put_manifest(
+        self,
+        manifest: &Manifest,
+        tags: &[Tag],
+        level: usize,
+    ) -> Result<(), Error> {
+        match self.sink.put_manifest(manifest, tags).await {
+            Err(error) if error.is_blob_unknown() && self.repair(manifest, level).await? => {
+                self.sink.put_manifest(manifest, tags).await
+            }
+            result => result,
         }
-        result => result,
+    }
+
+    /// Brings what a manifest needs, whatever was said of it before: its blobs, and the manifests
+    /// below it.
+    async fn repair(self, manifest: &Manifest, level: usize) -> Result<bool, Error> {
+        if !self.sink.repair(manifest, self.source).await? {
+            return Ok(false);
+        }
+        for descriptor in manifest.children().filter(|child| child.is_manifest()) {
+            self.allowance.level(level + 1)?;
+            self.allowance.count(1)?;
+            self.allowance.read(descriptor.size)?;
+            let child = child(self.source.as_ref(), descriptor).await?;
+            Box::pin(self.put_manifest(&child, &[], level + 1)).await?;
+        }
+        Ok(true)
     }
 }
 
