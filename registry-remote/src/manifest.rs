@@ -239,9 +239,11 @@ impl Manifest {
         self.config().into_iter().chain(self.layers()).chain(self.manifests())
     }
 
-    /// The platforms that an index offers, placeholders left out.
+    /// The platforms that an index offers images for, placeholders left out.
     pub fn platforms(&self) -> Vec<Platform> {
-        let offered = self.manifests().iter().filter_map(|entry| entry.platform.clone());
+        let images =
+            self.manifests().iter().filter(|entry| media_type::has_platform(&entry.media_type));
+        let offered = images.filter_map(|entry| entry.platform.clone());
         offered.filter(|platform| !platform.is_unknown()).collect()
     }
 

@@ -59,6 +59,11 @@ pub fn is_image(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
 }
 
+/// Whether what has this type can be for a platform: an image of any schema, or an index of some.
+pub(crate) fn has_platform(media_type: &str) -> bool {
+    is_image(media_type) || is_index(media_type) || is_schema1(media_type)
+}
+
 /// Whether content of this type is Docker's schema 1.
 pub fn is_schema1(media_type: &str) -> bool {
     matches!(media_type, DOCKER_SCHEMA1 | DOCKER_SCHEMA1_SIGNED)

@@ -54,7 +54,8 @@ pub(crate) async fn image_within(
     let mut nested = VecDeque::new();
     let mut next = Some((1, named));
     while let Some((level, index)) = next {
-        for entry in index.manifests() {
+        let images = index.manifests().iter();
+        for entry in images.filter(|entry| media_type::has_platform(&entry.media_type)) {
             let is_index = media_type::is_index(&entry.media_type);
             match &entry.platform {
                 Some(platform) if wanted.matches(platform) && !is_index => {
@@ -177,7 +178,7 @@ pub async fn offered(
                 waiting.extend(entries(&read(source, &entry, &allowance).await?, level + 1));
             }
         } else if let Some(platform) = entry.platform.take() {
-            if !platform.is_unknown() {
+            if media_type::has_platform(&entry.media_type) && !platform.is_unknown() {
                 images.push((entry, platform));
             }
         } else if is_unnamed(&entry) {

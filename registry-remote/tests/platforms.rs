@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use registry_name::{Algorithm, Identifier};
 use registry_remote::{
-    CopyOptions, Descriptor, Error, ErrorKind, Manifest, Memory, Sink, Source, copy, media_type,
-    select, verify,
+    CopyOptions, Descriptor, Error, ErrorKind, Manifest, Memory, Sink, Source, copy, get,
+    media_type, select, verify,
 };
 use stage::{Stage, json, tag};
 
@@ -61,6 +61,45 @@ async fn an_image_is_refused_for_a_platform_that_its_configuration_contradicts()
             other => panic!("{config} {platforms:?}: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_no_image_does_not_hide_the_image_behind_it() {
+    let config = r#"{"os":"linux","architecture":"amd64"}"#;
+    let memory = Arc::new(image_of(media_type::OCI_CONFIG, config));
+    let image = memory.manifest(&tag("v1").into()).await.unwrap();
+    let amd64 = Some("linux/amd64".parse().unwrap());
+    let disk = memory.add_blob("application/x-disk", "a disk");
+    let others = ["application/vnd.example.thing+json", media_type::OCI_ARTIFACT];
+    let [foreign, artifact] = others.map(|kind| {
+        let text = format!(r#"{{"mediaType":"{kind}"}}"#);
+        let other = Manifest::new(text, None, "test").unwrap();
+        memory.add_manifest(other.clone(), None);
+        other.descriptor().clone()
+    });
+    let entries = [disk, foreign, artifact, image.descriptor().clone()].map(|mut entry| {
+        entry.platform.clone_from(&amd64);
+        json(&entry)
+    });
+    let index = |entries: &[String]| {
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
+        Manifest::new(text, Some(media_type::OCI_INDEX), "test").unwrap()
+    };
+    memory.add_manifest(index(&entries), Some(tag("all")));
+    memory.add_manifest(index(&entries[..3]), Some(tag("none")));
+    let source: Arc<dyn Source> = memory.clone();
+    let all = get(&source, &tag("all").into()).await.unwrap();
+    assert_eq!(all.image(None).await.unwrap().digest(), image.digest());
+    assert_eq!(all.manifest().unwrap().platforms().len(), 1);
+    let none = get(&source, &tag("none").into()).await.unwrap();
+    let error = none.image(None).await.unwrap_err();
+    assert!(error.to_string().ends_with("the index names no platform at all"), "{error}");
+    let stage = Stage::start().await;
+    let remote = stage.remote("app");
+    stage::push(&memory, &remote, "all").await;
+    let summary = remote.summary(&tag("all").into()).await.unwrap();
+    assert_eq!(summary.platforms.len(), 1, "{summary:?}");
+    assert_eq!(summary.platforms[0].digest, *image.digest());
 }
 
 #[tokio::test]
