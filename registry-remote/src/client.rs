@@ -125,7 +125,7 @@ impl Client {
         self.settings.referrers_tag
     }
 
-    /// What is taken of an index where nothing else is asked for.
+    /// What is read of an index where nothing else is asked for.
     pub fn platform(&self) -> &Platform {
         &self.settings.platform
     }

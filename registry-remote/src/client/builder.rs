@@ -81,14 +81,17 @@ impl Builder {
         self
     }
 
-    /// How many blobs move at a time, at least one; [`DEFAULT_JOBS`] unless set.
+    /// How many blobs move at a time in a copy with [`Client::copy_options`], at least one;
+    /// [`DEFAULT_JOBS`] unless set.
     #[must_use]
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.settings.jobs = jobs.max(1);
         self
     }
 
-    /// What is taken of an index where nothing else is asked for; `linux/amd64` unless set.
+    /// What is read of an index where nothing else is asked for, as by
+    /// [`Fetched::image`](crate::Fetched::image); `linux/amd64` unless set. A copy takes an index whole, unless
+    /// [`CopyOptions::platforms`](crate::CopyOptions::platforms) names some.
     #[must_use]
     pub fn platform(mut self, platform: Platform) -> Self {
         self.settings.platform = platform;
