@@ -137,19 +137,33 @@ impl Plan {
         self.blobs.retain(|blob| is_missing(&blob.digest));
     }
 
-    /// The manifests in waves: what is in one wave needs nothing but earlier ones, and what was
-    /// asked for is in the last one, after all that goes along with it.
+    /// The manifests in waves: what is in one wave needs nothing but earlier ones. What was asked for
+    /// comes after all that goes along with it, and in the last wave where nothing else needs it.
     pub(super) fn waves(&self) -> Vec<Vec<Manifest>> {
+        let digests = |companion: bool| -> HashSet<&Digest> {
+            let roots = self.roots.iter().filter(move |root| root.companion == companion);
+            roots.map(|root| &root.descriptor.digest).collect()
+        };
+        let (companions, mut asked) = (digests(true), digests(false));
+        let is_companion = |node: &Node| companions.contains(node.manifest.digest());
+        // They and what they need are in front.
+        let along = self.nodes.iter().rposition(is_companion).map_or(0, |last| last + 1);
         let mut heights: HashMap<&Digest, usize> = HashMap::new();
         let mut parents: HashSet<&Digest> = HashSet::new();
-        for manifest in self.manifests() {
+        let mut after_those = 0;
+        for (n, manifest) in self.manifests().enumerate() {
             let below = manifest.children().filter_map(|child| heights.get(&child.digest));
-            let height = below.max().map_or(0, |height| height + 1);
+            let mut height = below.max().map_or(0, |height| height + 1);
+            if n < along {
+                after_those = after_those.max(height + 1);
+                asked.remove(manifest.digest());
+            } else if asked.contains(manifest.digest()) {
+                height = height.max(after_those);
+            }
             heights.insert(manifest.digest(), height);
             parents.extend(manifest.children().map(|child| &child.digest));
         }
-        let asked = self.roots.iter().filter(|root| !root.companion);
-        let mut last: HashSet<_> = asked.map(|root| &root.descriptor.digest).collect();
+        let mut last = asked;
         last.retain(|digest| !parents.contains(digest));
         let mut waves: Vec<Vec<Manifest>> = Vec::new();
         waves.resize_with(heights.values().max().map_or(0, |height| height + 2), Vec::new);

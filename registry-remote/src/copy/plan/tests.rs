@@ -94,6 +94,29 @@ fn a_wave_needs_only_earlier_ones() {
 }
 
 #[test]
+fn a_tag_waits_for_what_goes_along_also_where_an_index_needs_its_image() {
+    let (image, signature) = (image(&["a"]), image(&["signature"]));
+    let (root, along) = (index(&[&image], "root"), index(&[&signature], "along"));
+    let all = [&signature, &along, &image, &root];
+    let nodes = all.map(|one| (one.digest().clone(), Node { manifest: one.clone(), whole: true }));
+    let root_of = |manifest: &Manifest, companion| Root {
+        write: true,
+        ..Root::new(manifest.descriptor().clone(), companion)
+    };
+    // What goes along may be asked for itself.
+    for more in [vec![], vec![root_of(&along, false)]] {
+        let mut roots = vec![root_of(&root, false), root_of(&image, false), root_of(&along, true)];
+        roots.extend(more);
+        let nodes = nodes.clone().into_iter().collect();
+        let found = Found { roots, nodes, ..Found::default() };
+        let waves = Plan::new(found, false).unwrap().waves();
+        let waves: Vec<Vec<_>> =
+            waves.iter().map(|wave| wave.iter().map(Manifest::digest).collect()).collect();
+        assert_eq!(waves, all.map(|one| vec![one.digest()]));
+    }
+}
+
+#[test]
 fn what_the_sink_has_is_left_out() {
     let (a, b) = (image(&["a"]), image(&["b"]));
     let plan = plan(&index(&[&a, &b], "root"), &[&a]);
