@@ -17,6 +17,13 @@ pub(crate) fn list_tag(subject: &Digest) -> Result<Tag, Error> {
     })
 }
 
+/// Whether a tag stands for the referrers of some digest.
+pub(crate) fn is_list_tag(tag: &Tag) -> bool {
+    let Some((algorithm, hex)) = tag.as_str().split_once('-') else { return false };
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    matches!(algorithm, "sha256" | "sha512") && hex.len() == 64 && hex.bytes().all(is_hex)
+}
+
 /// The entry of a referring manifest: with its artifact type and all its annotations.
 pub(crate) fn entry(manifest: &Manifest) -> Descriptor {
     let mut descriptor = manifest.descriptor().clone();
@@ -47,5 +54,22 @@ mod tests {
         assert_eq!(list_tag(&sha256).unwrap().as_str(), format!("sha256-{}", "a".repeat(64)));
         let sha512: Digest = format!("sha512:{}", "b".repeat(128)).parse().unwrap();
         assert_eq!(list_tag(&sha512).unwrap().as_str(), format!("sha512-{}", "b".repeat(64)));
+        for digest in [sha256, sha512] {
+            assert!(is_list_tag(&list_tag(&digest).unwrap()), "{digest}");
+        }
+    }
+
+    #[test]
+    fn a_digest_with_a_suffix_or_cut_elsewhere_is_no_list() {
+        let hex = "a".repeat(64);
+        for tag in [
+            format!("sha256-{hex}.sig"),
+            format!("sha256-{}", &hex[1..]),
+            format!("sha256-{}", hex.to_uppercase()),
+            format!("md5-{hex}"),
+            hex,
+        ] {
+            assert!(!is_list_tag(&tag.parse().unwrap()), "{tag}");
+        }
     }
 }

@@ -17,13 +17,15 @@ use registry_faults::{
     registry::Registry,
 };
 use registry_name::Identifier;
-use registry_remote::{Client, Error, Manifest, Memory, Remote, Sink as _, media_type};
+use registry_remote::{
+    Client, Error, Manifest, Memory, Remote, Sink as _, Source as _, media_type,
+};
 use registry_transport::{
     RetryPolicy, Transport,
     service::{HttpError, HttpRequest, HttpResponse, HttpService},
 };
 use serde_json::{Value, json};
-use stage::{image_with, noise, remote, service, tag};
+use stage::{image_with, noise, push, remote, service, tag};
 use tokio::sync::oneshot;
 
 const LIST: &str = "*/manifests/sha256-*";
@@ -284,6 +286,31 @@ async fn l09_a_list_that_breaks_off_is_an_error_and_not_an_empty_one() {
         let (_stage, app) = played(Script::registry(bare()).rule(on("GET", API).always(reply)));
         let error = app.referrers(subject().digest(), None).await.unwrap_err();
         assert!(error.to_string().contains("not the list it should be"), "{error}");
+    }
+}
+
+/// P10: a list that is copied under its tag, as of all tags, takes nothing from the one that is there.
+#[tokio::test]
+async fn p10_lists_that_are_copied_are_merged() {
+    let memory = Arc::new(Memory::new());
+    memory.add_manifest(artifact(1), None);
+    let entry = serde_json::to_value(artifact(1).descriptor()).unwrap();
+    let theirs = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] });
+    let theirs = Manifest::new(theirs.to_string(), None, "test").unwrap();
+    let tag = list_tag().tag().unwrap().clone();
+    memory.add_manifest(theirs.clone(), Some(tag.clone()));
+    for (before, expected) in [(vec![], vec![1]), (vec![2], vec![2, 1])] {
+        let (_stage, app) = played(Script::registry(bare()));
+        for n in before {
+            app.put_manifest_as(&artifact(n), None).await.unwrap();
+        }
+        push(&memory, &app, tag.as_str()).await;
+        let found = app.referrers(subject().digest(), None).await.unwrap().descriptors;
+        let found: Vec<_> = found.into_iter().map(|entry| entry.digest).collect();
+        let expected: Vec<_> = expected.into_iter().map(|n| artifact(n).digest().clone()).collect();
+        assert_eq!(found, expected);
+        // By its digest it is there as it was.
+        app.manifest(&theirs.digest().clone().into()).await.unwrap();
     }
 }
 

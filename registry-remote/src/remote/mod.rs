@@ -34,7 +34,7 @@ pub(crate) use self::{
 };
 use crate::{
     ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts,
-    Platform, Sink, Source, Stored, copy::Listener, local::save::save,
+    Platform, Sink, Source, Stored, copy::Listener, local::save::save, referrer,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -269,7 +269,18 @@ impl Sink for Remote {
     }
 
     async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
-        self.put_manifest_tags(manifest, tags).await
+        let is_list = |tag: &&Tag| manifest.is_index() && referrer::is_list_tag(tag);
+        let (lists, tags): (Vec<&Tag>, Vec<_>) = tags.iter().partition(is_list);
+        let mut is_there = false;
+        for tag in lists {
+            // What refers to our copy is listed there, and not only what refers to theirs.
+            is_there |= self.merge_list(tag, manifest).await?;
+        }
+        if is_there && tags.is_empty() {
+            return Ok(());
+        }
+        let tags: Vec<_> = tags.into_iter().cloned().collect();
+        self.put_manifest_tags(manifest, &tags).await
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {

@@ -1,7 +1,7 @@
 //! The list of referrers that clients keep under a tag, where the registry does not: read, change,
 //! write, and look whether it held.
 
-use registry_name::{Digest, Identifier};
+use registry_name::{Digest, Identifier, Tag};
 
 use super::Remote;
 use crate::{
@@ -21,6 +21,8 @@ pub(super) struct List {
 enum Change<'a> {
     Add(&'a Manifest),
     Remove(&'a Digest),
+    /// What another list has.
+    Merge(&'a Manifest),
 }
 
 impl Remote {
@@ -30,7 +32,7 @@ impl Remote {
         subject: &Digest,
     ) -> Result<Vec<Descriptor>, Error> {
         self.check_tag_use(subject)?;
-        let list = self.tagged_list(subject).await?;
+        let list = self.tagged_list(&referrer::list_tag(subject)?).await?;
         Ok(list.map(|list| list.index.manifests().to_vec()).unwrap_or_default())
     }
 
@@ -44,7 +46,8 @@ impl Remote {
             return Ok(());
         }
         self.check_tag_use(&subject.digest)?;
-        self.change_list(&subject.digest, &Change::Add(manifest)).await
+        let tag = referrer::list_tag(&subject.digest)?;
+        self.change_list(&tag, &Change::Add(manifest)).await.map(drop)
     }
 
     /// Refuses what only the referrers tag could do, where that is not to be used.
@@ -66,24 +69,36 @@ impl Remote {
         manifest: &Manifest,
     ) -> Result<(), Error> {
         let Some(subject) = manifest.subject() else { return Ok(()) };
-        self.change_list(&subject.digest, &Change::Remove(manifest.digest())).await
+        let tag = referrer::list_tag(&subject.digest)?;
+        self.change_list(&tag, &Change::Remove(manifest.digest())).await.map(drop)
+    }
+
+    /// Brings what another repository lists under this tag, and keeps what is listed here. Says
+    /// whether the two are the same now, byte for byte.
+    pub(in crate::remote) async fn merge_list(
+        &self,
+        tag: &Tag,
+        theirs: &Manifest,
+    ) -> Result<bool, Error> {
+        let list = self.change_list(tag, &Change::Merge(theirs)).await?;
+        Ok(list.is_some_and(|list| list.index.digest() == theirs.digest()))
     }
 
     /// Another client may write between what is read here and what is written: a registry that
     /// knows conditions (RFC 9110, section 13.1) refuses what was overtaken, and with one that does
     /// not, the last look shows it. Clones of one client take turns.
-    async fn change_list(&self, subject: &Digest, change: &Change<'_>) -> Result<(), Error> {
-        let tag = Identifier::Tag(referrer::list_tag(subject)?);
-        let _turn = self.client.state().list_turns.take(&self.repository, subject).await;
+    async fn change_list(&self, tag: &Tag, change: &Change<'_>) -> Result<Option<List>, Error> {
+        let _turn = self.client.state().list_turns.take(&self.repository, tag).await;
+        let name = Identifier::Tag(tag.clone());
         for round in 0..=MAX_ROUNDS {
-            let list = self.tagged_list(subject).await?;
+            let list = self.tagged_list(tag).await?;
             let Some(index) = change.apply(list.as_ref().map(|list| &list.index))? else {
-                return Ok(());
+                return Ok(list);
             };
             if round == MAX_ROUNDS {
                 break;
             }
-            match self.put_over(&tag, &index, replaces(list.as_ref())).await {
+            match self.put_over(&name, &index, replaces(list.as_ref())).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     tracing::debug!(%error, "the list of referrers was changed meanwhile");
                 }
@@ -92,17 +107,17 @@ impl Remote {
         }
         Err(Error::Unsupported {
             what: format!(
-                "cannot keep the list of referrers of {subject}, {}: other clients keep replacing it; try again",
-                self.name(&tag)
+                "cannot keep the list of referrers {}: other clients keep replacing it; try again",
+                self.name(&name)
             ),
         })
     }
 
     /// `None` where there is no such tag. What is no list is nobody's to write over (distribution-spec,
     /// "Pushing Manifests with Subject").
-    async fn tagged_list(&self, subject: &Digest) -> Result<Option<List>, Error> {
-        let tag = Identifier::Tag(referrer::list_tag(subject)?);
-        let found = match self.upstream().get(&tag).await {
+    async fn tagged_list(&self, tag: &Tag) -> Result<Option<List>, Error> {
+        let name = Identifier::Tag(tag.clone());
+        let found = match self.upstream().get(&name).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
@@ -112,8 +127,8 @@ impl Remote {
         }
         Err(Error::Unsupported {
             what: format!(
-                "{} has to be the list of what refers to {subject}, and is {}, so it is neither read nor replaced; give that another tag and delete this one",
-                self.name(&tag),
+                "{} has to be the list of what refers to a manifest, and is {}, so it is neither read nor replaced; give that another tag and delete this one",
+                self.name(&name),
                 index.media_type()
             ),
         })
@@ -137,6 +152,15 @@ impl Change<'_> {
                 list.with_entries(|entry| entry.digest != **digest).map(Some)
             }
             (Self::Remove(_), _) => Ok(None),
+            (Self::Merge(theirs), None) => Ok(Some((*theirs).clone())),
+            (Self::Merge(theirs), Some(list)) => {
+                let mut new =
+                    theirs.manifests().iter().filter(|entry| !lists(&entry.digest)).peekable();
+                if new.peek().is_none() {
+                    return Ok(None);
+                }
+                new.try_fold(list.clone(), |list, entry| list.with_entry(entry)).map(Some)
+            }
         }
     }
 }
