@@ -24,7 +24,7 @@ use registry_remote::{
     ByteStream, Client, Descriptor, Error, ErrorKind, Manifest, Memory, Sink as _, Source, Stored,
     media_type, verify,
 };
-use registry_transport::{Deadlines, Event, RetryPolicy, Transport};
+use registry_transport::{Deadlines, Event, Host, Hosts, RetryPolicy, Transport};
 use stage::{Stage, noise, remote};
 
 const UPLOADS: &str = "*/blobs/uploads/*";
@@ -115,6 +115,27 @@ async fn u20_a_refused_commit_is_blamed_on_the_bytes_only_where_it_can_be_their_
             assert!(words.contains("in its words"), "{words}");
         }
     }
+}
+
+#[tokio::test]
+async fn u11_a_strict_registry_keeps_its_uploads() {
+    let away = Reply::new(202).header("Location", "http://{B}/session").header("Range", "0-0");
+    let script = Script::registry(Scripted::new()).rule(on("POST", UPLOADS).always(away));
+    let store = Script::new().rule(on("*", "*").always(Reply::new(201)));
+    let stage = origin::Stage::start([("A", script), ("B", store)]).unwrap();
+    let hosts = Hosts::default().fallback(Host::new().strict_uploads());
+    let client = Client::new(Transport::builder().hosts(hosts).build().unwrap());
+    for length in [10, 100_000] {
+        let (blob, source) = Counting::new(Algorithm::Sha256, length);
+        let source: Arc<dyn Source> = source;
+        let error = remote(&client, stage.host(), "app").put_blob(&blob, &source).await;
+        let error = error.unwrap_err();
+        let text = format!("{error}: {}", error.source().unwrap());
+        for name in ["A", "B"] {
+            assert!(text.contains(stage.origin(name).unwrap().host()), "{name}: {text}");
+        }
+    }
+    assert_eq!(stage.origin("B").unwrap().log().seen.len(), 0);
 }
 
 /// What the registry has to put together came in pieces before, so the commit itself has no body.

@@ -71,6 +71,12 @@ pub(crate) async fn follow(inner: &Inner, outgoing: Outgoing<'_>) -> Result<Resp
         if let Verdict::Refuse(refusal) = verdict {
             return Err(refused(method, &outgoing.url, &url, refusal));
         }
+        if verdict == Verdict::Strip
+            && is_write(method)
+            && inner.servers.of(&home.origin)?.strict_uploads
+        {
+            return Err(kept_at_home(method, &outgoing.url, &home.origin, &url));
+        }
         at_home &= verdict == Verdict::Keep;
         if outgoing.secret_body && !at_home {
             let to = RedactedUrl::from(&url);
@@ -129,6 +135,10 @@ pub(crate) fn turn(method: &Method, status: StatusCode) -> Turn {
         (301..=303, _) => Turn::Back,
         _ => Turn::Stay,
     }
+}
+
+fn is_write(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Whether a header may be seen by anyone.
@@ -306,6 +316,15 @@ pub(crate) fn no_answer(error: HttpError, method: &Method, url: &Url) -> Error {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
+}
+
+/// A strict registry sends what is written there to another origin.
+fn kept_at_home(method: &Method, asked: &Url, home: &Origin, url: &Url) -> Error {
+    let to = RedactedUrl::from(url);
+    let what = format!("{home} sends this on to {to}, and what is written there has to stay there");
+    Error::new(ErrorKind::Refused, what).with_request(method, asked).with_hint(
+        "`strict-uploads` is set for this registry; take it back to let others have its uploads",
+    )
 }
 
 fn refused(method: &Method, asked: &Url, url: &Url, refusal: Refusal) -> Error {

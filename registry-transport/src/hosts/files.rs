@@ -41,6 +41,7 @@
 //! user-agent = "robot/7"
 //! trusted-realms = ["login.example.com"]  # may see the registry's credentials
 //! allowed-private-hosts = ["storage.example.com"]
+//! strict-uploads = true                   # to the registry itself, and nowhere that it sends them on to
 //!
 //! [[registry."registry.example.com:5000".mirror]]
 //! endpoint = "https://mirror.example.com/cache"

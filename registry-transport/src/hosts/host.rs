@@ -51,6 +51,8 @@ pub struct Host {
     /// Over HTTPS with any certificate, or without TLS where there is none.
     pub(crate) insecure: Option<bool>,
     pub(crate) blocked: Option<bool>,
+    /// What is written goes to the registry's own origin and to no other.
+    pub(crate) strict_uploads: Option<bool>,
 }
 
 /// What a connection is made with. Requests share connections where this is the same.
@@ -201,6 +203,14 @@ impl Host {
         self
     }
 
+    /// What is written stays at the registry's own origin: an upload that its answers send to another one, as registries do
+    /// that keep blobs in an object store, is refused. Without this such an upload goes there, and no secret goes along.
+    #[must_use]
+    pub fn strict_uploads(mut self) -> Self {
+        self.strict_uploads = Some(true);
+        self
+    }
+
     /// This, and where it leaves open how to connect, what `other` says.
     pub(crate) fn or_connection(self, other: &Self) -> Self {
         let connection = Self {
@@ -236,6 +246,7 @@ impl Host {
         }
         self.insecure = self.insecure.or(other.insecure);
         self.blocked = self.blocked.or(other.blocked);
+        self.strict_uploads = self.strict_uploads.or(other.strict_uploads);
         self
     }
 
@@ -304,6 +315,7 @@ impl fmt::Debug for Host {
             .field("there", &self.there)
             .field("insecure", &self.insecure)
             .field("blocked", &self.blocked)
+            .field("strict_uploads", &self.strict_uploads)
             .finish()
     }
 }

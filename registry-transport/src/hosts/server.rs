@@ -18,6 +18,7 @@ pub(crate) struct Server {
     pub(crate) connection: Arc<Connection>,
     pub(crate) headers: HeaderMap,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) strict_uploads: bool,
     downloads: Arc<Limiter>,
     uploads: Arc<Limiter>,
 }
@@ -97,6 +98,7 @@ impl Servers {
             user_agent: own.unwrap_or_else(|| self.usual.clone()),
             connection: Arc::new(host.connection.clone()),
             headers: host.headers.clone(),
+            strict_uploads: host.strict_uploads == Some(true),
             downloads: Limiter::new(host.concurrency),
             uploads: Limiter::new(host.concurrency),
         };

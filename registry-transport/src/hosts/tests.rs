@@ -49,13 +49,14 @@ fn what_one_leaves_open_the_other_says() {
         .endpoint("https://elsewhere.example".parse().unwrap())
         .user_agent("other")
         .ca_certificates("pem")
-        .blocked();
+        .blocked()
+        .strict_uploads();
     let both = own.or(&other);
     // The endpoint would bring another scheme, so it belongs with the scheme.
     assert_eq!((both.plain, both.endpoint), (Some(true), None));
     assert_eq!(both.user_agent.as_deref(), Some("own"));
     assert_eq!(both.connection.certificates.len(), 1);
-    assert_eq!(both.blocked, Some(true));
+    assert_eq!((both.blocked, both.strict_uploads), (Some(true), Some(true)));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
+use registry_authn::Credential;
 use registry_faults::origin::{Reply, Script, on};
 use registry_faults::registry::{Access, Registry};
-use registry_transport::{Body, ErrorKind, Method, Request, header};
+use registry_transport::{Body, Builder, ErrorKind, Host, Hosts, Method, Request, header};
 
 use crate::common::{PASSWORD, USER, World};
 
@@ -111,6 +112,52 @@ async fn r08_a_redirect_never_turns_an_upload_into_a_get() {
             assert_eq!(world.count("A"), 1);
         }
     }
+}
+
+#[tokio::test]
+async fn u11_where_a_host_is_strict_no_upload_goes_to_another_origin() {
+    let there = Reply::new(202).header("Location", "http://{B}/session");
+    let away = || Reply::new(307).header("Location", "http://{B}{path}");
+    let script = || {
+        Script::new()
+            .rule(on("POST", "/v2/begin").always(there.clone()))
+            .rule(on("*", "/v2/x").always(away()))
+    };
+    let store = || Script::new().rule(on("*", "*").always(Reply::new(201)));
+    let world = |host: Host| {
+        let scripts = [("A", script()), ("B", store())];
+        World::with(scripts, Credential::Anonymous, |builder: Builder| {
+            builder.hosts(Hosts::default().fallback(host))
+        })
+    };
+    let writes = async |world: &World| {
+        let begun = world.transport.send(world.request(Method::POST, "/v2/begin")).await.unwrap();
+        let session = world.request(Method::PUT, "/v2/x").to(begun.location().unwrap());
+        let writes =
+            [session, world.request(Method::PUT, "/v2/x"), world.request(Method::DELETE, "/v2/x")];
+        let mut sent = Vec::new();
+        for request in writes {
+            sent.push(world.transport.send(request.body(Body::bytes("layer"))).await.map(drop));
+        }
+        sent
+    };
+    let strict = world(Host::new().strict_uploads());
+    for sent in writes(&strict).await {
+        let error = sent.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        // Both origins, since a proxy that misnames its own is the common cause.
+        for name in ["A", "B"] {
+            let host = strict.stage.origin(name).unwrap().host();
+            assert!(error.to_string().contains(host), "{host}: {error}");
+        }
+        assert!(error.hint().unwrap().contains("strict-uploads"), "{error:?}");
+    }
+    assert_eq!(strict.count("B"), 0);
+    // What is read may come from anywhere.
+    strict.transport.send(strict.get("/v2/x")).await.unwrap();
+    assert_eq!(strict.count("B"), 1);
+    let usual = world(Host::new());
+    assert!(writes(&usual).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ pub(super) fn host<'a>(
             Setting::Headers(headers) => headers.iter().fold(host, header),
             Setting::Concurrency(requests) => host.concurrency(*requests),
             Setting::UserAgent(text) => host.user_agent(text.clone()),
+            Setting::StrictUploads(true) => host.strict_uploads(),
             Setting::Blocked(true) => host.blocked(),
             Setting::Mirrors(mirrors) => mirrors.iter().try_fold(host, |host, setting| {
                 Ok(match mirror(setting, about)? {
@@ -114,6 +115,7 @@ pub(super) fn host<'a>(
                 })
             })?,
             Setting::SkipVerify(false)
+            | Setting::StrictUploads(false)
             | Setting::Blocked(false)
             | Setting::Insecure(false)
             | Setting::TrustedRealms(_)

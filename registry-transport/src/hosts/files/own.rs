@@ -74,6 +74,7 @@ fn registry_table(table: &mut Table<'_>) -> Result<Vec<Statement>, BrokenFile> {
     }
     said.say(url, |url| Setting::Endpoint { url, exact: false, ns: false });
     said.say(plain, Setting::PlainHttp);
+    said.say(table.flag("strict-uploads")?, Setting::StrictUploads);
     said.say(table.flag("blocked")?, Setting::Blocked);
     for (key, setting) in [
         ("trusted-realms", Setting::TrustedRealms as fn(Vec<String>) -> Setting),

@@ -55,6 +55,8 @@ pub enum Setting {
     TrustedRealms(Vec<String>),
     /// Hosts on a private network that the registry may send us to.
     PrivateHosts(Vec<String>),
+    /// What is written goes to the registry's own origin and to no other.
+    StrictUploads(bool),
     /// Nothing is asked of this registry.
     Blocked(bool),
     /// Who is asked before the registry itself, in this order.
@@ -148,6 +150,7 @@ impl Setting {
             Self::UserAgent(_) => "user-agent",
             Self::TrustedRealms(_) => "trusted-realms",
             Self::PrivateHosts(_) => "allowed-private-hosts",
+            Self::StrictUploads(_) => "strict-uploads",
             Self::Blocked(_) => "blocked",
             Self::Mirrors(_) => "mirror",
         }
@@ -159,9 +162,11 @@ impl fmt::Display for Setting {
         match self {
             Self::Endpoint { url, .. } | Self::Proxy(Some(url)) => write!(f, "{}", shown(url)),
             Self::Location(location) => write!(f, "{location}"),
-            Self::PlainHttp(on) | Self::Insecure(on) | Self::SkipVerify(on) | Self::Blocked(on) => {
-                write!(f, "{on}")
-            }
+            Self::PlainHttp(on)
+            | Self::Insecure(on)
+            | Self::SkipVerify(on)
+            | Self::StrictUploads(on)
+            | Self::Blocked(on) => write!(f, "{on}"),
             Self::Proxy(None) => f.write_str("none"),
             Self::Ca(files) => list(f, files.iter().map(|file| file.display())),
             Self::Client { certificate, key } => {

@@ -18,6 +18,7 @@ concurrency = 4
 user-agent = "robot/7"
 trusted-realms = ["Login.example.com"]
 allowed-private-hosts = "storage.example.com"
+strict-uploads = true
 
 [[registry."Registry.example.com:5000".mirror]]
 endpoint = "https://mirror.example.com/cache"
@@ -49,10 +50,11 @@ blocked = true
             format!("concurrency = 4 ({file}:9)"),
             format!("user-agent = robot/7 ({file}:10)"),
             format!("endpoint = https://10.0.0.7:8443/ ({file}:3)"),
+            format!("strict-uploads = true ({file}:13)"),
             format!("trusted-realms = login.example.com ({file}:11)"),
             format!("allowed-private-hosts = storage.example.com ({file}:12)"),
             format!(
-                "mirror = https://mirror.example.com/cache, http://last.example.com/ ({file}:14)"
+                "mirror = https://mirror.example.com/cache, http://last.example.com/ ({file}:15)"
             ),
         ]
     );
@@ -69,10 +71,10 @@ blocked = true
     assert_eq!(
         machine.used("registry.lab"),
         [
-            format!("dangerously-skip-verify = false ({file}:25)"),
-            format!("proxy = none ({file}:26)"),
-            format!("plain-http = true ({file}:24)"),
-            format!("blocked = true ({file}:27)"),
+            format!("dangerously-skip-verify = false ({file}:26)"),
+            format!("proxy = none ({file}:27)"),
+            format!("plain-http = true ({file}:25)"),
+            format!("blocked = true ({file}:28)"),
         ]
     );
     assert!(machine.used("registry.example.com").is_empty());

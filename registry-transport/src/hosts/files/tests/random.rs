@@ -50,6 +50,7 @@ const PIECES: &[&str] = &[
     "location",
     "insecure",
     "blocked",
+    "strict-uploads",
     "aliases",
     "rewrite",
     "search",
