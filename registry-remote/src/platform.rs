@@ -76,10 +76,9 @@ impl Platform {
             "loongarch64" => "loong64",
             other => other,
         };
-        let (architecture, variant) = translated(architecture);
-        let arm = if cfg!(target_feature = "v7") { "v7" } else { "v6" };
-        let variant = variant.or((architecture == "arm").then_some(arm)).map(str::to_owned);
-        Self { variant, ..Self::new(os, architecture) }
+        let (architecture, _) = translated(architecture);
+        let variant = if architecture == "arm" { arm_variant(&machine()) } else { None };
+        Self { variant: variant.map(str::to_owned), ..Self::new(os, architecture) }
     }
 
     /// Whether an image that is for `offered` satisfies this wish: what the wish leaves open may be
@@ -211,6 +210,33 @@ fn significant_variant<'a>(architecture: &str, variant: Option<&'a str>) -> Opti
         ("arm64", "8") | ("amd64", "1") => None,
         _ => Some(number),
     }
+}
+
+/// What the system calls this machine: `armv7l`, `aarch64`.
+#[cfg(unix)]
+fn machine() -> String {
+    rustix::system::uname().machine().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn machine() -> String {
+    String::new()
+}
+
+/// Which 32-bit arm runs on a machine; left open where its name does not say. What a program was
+/// compiled for is often less than that.
+fn arm_variant(machine: &str) -> Option<&'static str> {
+    let known = [
+        ("armv5", "v5"),
+        ("armv6", "v6"),
+        ("armv7", "v7"),
+        // On 64 bits, no image for 32 says more.
+        ("armv8", "v7"),
+        ("aarch64", "v7"),
+        ("arm64", "v7"),
+    ];
+    let found = known.iter().find(|(start, _)| machine.starts_with(start));
+    found.map(|(_, variant)| *variant)
 }
 
 /// The image specification's name of an architecture, and the variant that is meant with it.

@@ -104,6 +104,21 @@ fn names_of_other_programs_are_translated() {
 }
 
 #[test]
+fn the_variant_of_an_arm_is_that_of_the_machine() {
+    for (machine, variant) in [
+        ("armv5tel", Some("v5")),
+        ("armv6l", Some("v6")),
+        ("armv7l", Some("v7")),
+        ("armv8l", Some("v7")),
+        ("aarch64", Some("v7")),
+        ("arm", None),
+        ("", None),
+    ] {
+        assert_eq!(arm_variant(machine), variant, "{machine}");
+    }
+}
+
+#[test]
 fn local_is_this_machine() {
     let local = platform("local");
     assert_eq!(local, Platform::local());
