@@ -7,7 +7,8 @@ mod served;
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    ops::Range,
+    path::Path,
     process::{Child, Stdio},
     sync::LazyLock,
     thread,
@@ -16,7 +17,10 @@ use std::{
 
 use registry_faults::{
     content::{Blob, Image, LAYER_GZIP, noise, sha256},
-    kills,
+    kills::{
+        self,
+        partial::{self, total},
+    },
     origin::{End, Reply, Script, Stage, on},
     registry::Registry,
 };
@@ -51,27 +55,13 @@ fn pull(stage: &Stage, directory: &Path) -> Child {
         .unwrap()
 }
 
-fn partial(directory: &Path) -> PathBuf {
-    let hex = image().last_layer().digest.replace("sha256:", "");
-    directory.join(format!("blobs/sha256/.registry-{hex}.partial"))
-}
-
-/// The ranges that a partial file says it holds.
-fn noted(directory: &Path) -> Vec<(u64, u64)> {
-    let bytes = fs::read(partial(directory)).unwrap_or_default();
-    let note = bytes.get(usize::try_from(SIZE).unwrap()..).unwrap_or_default();
-    let line = String::from_utf8_lossy(note);
-    let words = line.lines().next().unwrap_or_default().split(' ');
-    let ranges = words.filter_map(|word| word.split_once('-'));
-    ranges.filter_map(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?))).collect()
-}
-
-fn total(ranges: &[(u64, u64)]) -> u64 {
-    ranges.iter().map(|(from, to)| to - from).sum()
+/// The ranges of the layer that its partial file says to hold.
+fn noted(directory: &Path) -> Vec<Range<u64>> {
+    partial::noted(directory, image().last_layer())
 }
 
 /// Kills a pull once its partial file is as `is_there` wants it.
-fn killed(stage: &Stage, directory: &Path, is_there: impl Fn(&[(u64, u64)]) -> bool) {
+fn killed(stage: &Stage, directory: &Path, is_there: impl Fn(&[Range<u64>]) -> bool) {
     let mut child = pull(stage, directory);
     let patience = Instant::now() + Duration::from_secs(60);
     while !is_there(&noted(directory)) {
@@ -109,7 +99,8 @@ fn assert_goes_on(directory: &Path) {
     let hex = image().last_layer().digest.replace("sha256:", "");
     let blob = fs::read(directory.join("blobs/sha256").join(hex)).unwrap();
     assert_eq!(sha256(&blob), image().last_layer().digest);
-    assert!(directory.join("index.json").exists() && !partial(directory).exists());
+    assert!(directory.join("index.json").exists());
+    assert!(!partial::path(directory, image().last_layer()).exists());
 }
 
 #[test]

@@ -5,19 +5,28 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::partial::{noted, total};
 use super::{REPOSITORY, TAG};
 use crate::content::{Image, sha256};
 use crate::layout::{entries, resolve, verified_blobs};
 use crate::registry::Registry;
 
-/// How many bytes of the image's blobs are in a layout, partial files included. Once it is `whole`, the image is in it and nothing
-/// else; before, it is listed only where it is.
+/// How many bytes of an image's blobs are there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Left {
+    /// In blobs that are complete.
+    pub(super) whole: u64,
+    /// In files of blobs that are not.
+    pub(super) partial: u64,
+}
+
+/// What of the image is in a layout. Once it is `whole`, the image is in it and nothing else; before, it is listed only where it is.
 pub(super) fn layout(
     directory: &Path,
     image: &Image,
     whole: bool,
     faults: &mut Vec<String>,
-) -> io::Result<u64> {
+) -> io::Result<Left> {
     let blobs = match verified_blobs(directory) {
         Ok(blobs) => blobs,
         Err(error) => {
@@ -44,21 +53,12 @@ pub(super) fn layout(
             faults.push("something else is in the layout".to_owned());
         }
     }
-    let there = image.blobs().filter(|blob| blobs.contains(&blob.digest));
-    let there: u64 = there.map(|blob| blob.bytes.len() as u64).sum();
-    let partial = image.blobs().filter(|blob| !blobs.contains(&blob.digest));
-    Ok(there + partial.map(|blob| noted(directory, &blob.digest, blob.bytes.len())).sum::<u64>())
-}
-
-/// How many bytes of a blob a partial file says to hold.
-fn noted(directory: &Path, digest: &str, size: usize) -> u64 {
-    let hex = digest.replace("sha256:", "");
-    let bytes = fs::read(directory.join(format!("blobs/sha256/.registry-{hex}.partial")));
-    let bytes = bytes.unwrap_or_default();
-    let line = String::from_utf8_lossy(bytes.get(size..).unwrap_or_default());
-    let words = line.lines().next().unwrap_or_default().split(' ');
-    let ranges = words.filter_map(|word| word.split_once('-'));
-    ranges.filter_map(|(from, to)| Some(to.parse::<u64>().ok()? - from.parse::<u64>().ok()?)).sum()
+    let (there, others): (Vec<_>, Vec<_>) =
+        image.blobs().partition(|blob| blobs.contains(&blob.digest));
+    Ok(Left {
+        whole: there.iter().map(|blob| blob.bytes.len() as u64).sum(),
+        partial: others.iter().map(|blob| total(&noted(directory, blob))).sum(),
+    })
 }
 
 /// An archive is there whole, or not at all.

@@ -19,9 +19,10 @@ pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> 
     let started = Instant::now();
     let played = kills::play(&kills::all(arguments.seed), binary)?;
     let (kills, over, seed) = (played.kills, played.over, arguments.seed);
-    let (kept, again) = (played.kept >> 20, played.again >> 20);
+    let [kept, partial, again] =
+        [played.kept, played.partial, played.again].map(|bytes| bytes >> 20);
     let title = format!(
-        "{kills} kills (seed {seed}), {over} of them too late; {kept} MiB were kept, {again} MiB moved for the rest"
+        "{kills} kills (seed {seed}), {over} of them too late; {kept} MiB were kept ({partial} MiB of them in parts of blobs), {again} MiB moved for the rest"
     );
     let row = Row {
         time: started.elapsed(),
