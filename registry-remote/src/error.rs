@@ -111,7 +111,7 @@ pub enum Error {
     /// A layout or an archive that is broken.
     #[error("{} is not a usable {what}: {reason}", .path.display())]
     Store {
-        /// "OCI layout", "docker archive".
+        /// "OCI layout", "image archive".
         what: &'static str,
         /// Where.
         path: PathBuf,

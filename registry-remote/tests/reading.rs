@@ -6,10 +6,11 @@ mod stage;
 
 use std::sync::Arc;
 
+use registry_authn::Credential;
 use registry_faults::{
     content::{self, Image},
-    origin::{Length, Reply, Script, Stage as Origins, on},
-    registry::Registry as Fake,
+    origin::{Length, Reply, Script, Seen, Stage as Origins, on},
+    registry::{Access, Registry as Fake},
 };
 use registry_name::{Algorithm, Identifier};
 use registry_remote::{
@@ -344,4 +345,25 @@ async fn a_wildcard_keeps_every_entry_that_matches_through_indexes_within() {
     options.platforms.push("plan9/*".parse().unwrap());
     let error = copy(&source, &by_tag("all"), &sink, None, &options).await.unwrap_err();
     assert!(matches!(error, Error::NoPlatform { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_transport_builder_keeps_its_policy_and_gets_the_clients_credential_and_user_agent() {
+    let access = Access::Basic { user: "robot".into(), password: "secret".into() };
+    let fake = Fake::new().with_access(access).with_image("real/app", "v1", &Image::small());
+    let busy = on("GET", "*/blobs/*").always(Reply::new(503));
+    let origins = Origins::single(Script::registry(fake).rule(busy)).unwrap();
+    let client = Client::builder()
+        .transport_builder(Transport::builder().policy(RetryPolicy::none()))
+        .credential(origins.host().parse().unwrap(), Credential::basic("robot", "secret"))
+        .user_agent("example/1.0")
+        .build()
+        .unwrap();
+    let remote = remote(&client, origins.host(), "real/app");
+    let manifest = remote.manifest(&by_tag("v1")).await.unwrap();
+    assert!(remote.blob(&manifest.layers()[0]).await.is_err());
+    let log = origins.log();
+    assert_eq!(log.count("GET", "*/blobs/*"), 1);
+    let agent = |seen: &Seen| seen.request.header("user-agent").map(str::to_owned);
+    assert!(log.seen.iter().all(|seen| agent(seen).unwrap().starts_with("example/1.0 ")));
 }
