@@ -25,7 +25,8 @@ async fn x10_a_slow_reader_is_neither_hurried_nor_buffered_for_nor_taken_for_a_s
     let registry = Registry::new().with_image("app", "v1", &image);
     let stage = Stage::single(Script::registry(registry)).unwrap();
     let mut deadlines = Deadlines::default();
-    (deadlines.body_idle, deadlines.floor_span) = (Duration::from_secs(1), Duration::from_secs(1));
+    let short = Duration::from_millis(500);
+    (deadlines.body_idle, deadlines.floor_span) = (short, short);
     let client = Client::new(Transport::builder().deadlines(deadlines).build().unwrap());
     let repository: Repository = format!("{}/app", stage.host()).parse().unwrap();
     let source: Arc<dyn Source> = Arc::new(client.remote(&repository));
