@@ -1,40 +1,25 @@
-//! Downloads that are cut at every kind of place, with every kind of answer to what is asked then.
-//! `cargo xtask conformance client` plays the whole matrix.
+//! Downloads and uploads that are cut at every kind of place, with every kind of answer to what is asked then.
+//! `cargo xtask conformance client` plays the whole matrices, with the very functions that are used here.
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without ends it")]
 
+#[path = "../../xtask/src/conformance/client/blob.rs"]
+mod blob;
 mod stage;
 
-use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
 use registry_faults::{
     content::sha256,
-    cuts::{self, Wanted},
+    cuts,
     origin::{End, Reply, Script, Stage, on},
+    upload_cuts,
 };
-use registry_remote::{Client, Descriptor, Error, ErrorKind, Source as _, media_type};
-use registry_transport::{RetryPolicy, Transport};
-
-async fn fetch(client: &Client, wanted: &Wanted) -> Result<Bytes, Error> {
-    let remote = stage::remote(client, &wanted.registry, &wanted.repository);
-    let digest = wanted.digest.parse().unwrap();
-    let blob = Descriptor::new(media_type::OCI_LAYER_GZIP, digest, wanted.size);
-    let mut bytes = BytesMut::new();
-    let mut stream = remote.blob(&blob).await?;
-    while let Some(chunk) = stream.try_next().await? {
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.freeze())
-}
+use registry_remote::{Client, Descriptor, ErrorKind, Source as _, media_type};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_that_is_cut_anywhere_is_whole_in_the_end() {
-    let policy = RetryPolicy::default().divided_by(10_000);
-    let client = Client::new(Transport::builder().policy(policy).build().unwrap());
+    let client = Client::new(blob::hasty().unwrap());
     let cuts = cuts::reduced();
-    let played = cuts::play(&cuts, move |wanted| {
-        let client = client.clone();
-        async move { fetch(&client, &wanted).await.map_err(|error| format!("{error:?}")) }
-    });
+    let played = cuts::play(&cuts, move |wanted| blob::fetch(client.clone(), wanted));
     let played = played.await.unwrap();
     assert_eq!(played.faults, [] as [String; 0]);
     assert_eq!(played.cuts, cuts.len());
@@ -56,4 +41,15 @@ async fn what_is_fetched_again_where_there_are_no_ranges_has_an_end() {
     assert_eq!(error.kind(), ErrorKind::Network, "{error:?}");
     // 66 and 67 MiB were fetched twice; 68 more are beyond the size and 64 MiB.
     assert_eq!(stage.log().count("GET", "*/blobs/*"), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn u01_u02_u05_an_upload_that_is_cut_anywhere_is_whole_in_the_end() {
+    let transport = blob::hasty().unwrap();
+    let cuts = upload_cuts::reduced();
+    let played = upload_cuts::play(&cuts, move |offered| blob::push(transport.clone(), offered));
+    let played = played.await.unwrap();
+    assert_eq!(played.faults, [] as [String; 0]);
+    assert_eq!((played.cuts, played.refused), (cuts.len(), 0));
+    assert!(played.settled >= 40, "{} commits in doubt", played.settled);
 }

@@ -1,22 +1,19 @@
 //! The matrix of cut downloads: a blob's body ends after every number of bytes, in either way that a connection can end, and what
 //! the client asks for then is answered rightly or wrongly. Whatever happens, the client has exactly the blob's bytes in the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::content::{Blob, Image, LAYER_GZIP, noise};
-use crate::matrix::side_by_side;
+use crate::content::{Blob, Image};
+use crate::matrix::{EACH, ENDS, TOGETHER, blobs, repository, side_by_side, spread};
 use crate::origin::{End, Reply, Rule, Script, Stage, on};
 use crate::registry::Registry;
 
-/// Cuts that share one origin.
-const TOGETHER: usize = 64;
-/// Below this every byte is a point of its own.
-const EACH: usize = 4096;
 /// What may be sent again beyond what was missing: the system's buffers do not count it.
 const SLACK: u64 = 64 * 1024;
 
@@ -74,7 +71,6 @@ pub struct Played {
     pub faults: Vec<String>,
 }
 
-const ENDS: [End; 2] = [End::Fin, End::Rst];
 const RESTS: [Rest; 5] =
     [Rest::Right, Rest::Whole, Rest::WrongStart, Rest::WrongTotal, Rest::Refused];
 
@@ -86,7 +82,7 @@ pub fn reduced() -> Vec<Cut> {
         cuts.extend(every(size, points.into_iter().filter(move |at| *at <= size)));
     }
     cuts.extend(every(65_537, [0, 1, 4096, 16_383, 16_384, 16_385, 65_535, 65_536].into_iter()));
-    cuts.extend(every(1 << 20, spread(4096, 1 << 20, 4)));
+    cuts.extend(every(1 << 20, up_to_the_last(4096..(1 << 20), 4)));
     cuts
 }
 
@@ -101,7 +97,7 @@ pub fn all() -> Vec<Cut> {
     cuts.extend(in_turn(1 << 20, 0..=EACH));
     cuts.extend(in_turn(16 << 20, (0..=EACH).step_by(16)));
     for size in [65_537, 1 << 20, 16 << 20] {
-        cuts.extend(every(size, spread(EACH, size, 256)));
+        cuts.extend(every(size, up_to_the_last(EACH..size, 256)));
     }
     cuts
 }
@@ -118,13 +114,9 @@ fn in_turn(size: usize, points: impl Iterator<Item = usize>) -> impl Iterator<It
     points.zip(each.cycle()).map(move |(at, (end, rest))| Cut { size, at, end, rest })
 }
 
-/// `count` points between two others, at no regular distance, the last byte among them.
-fn spread(from: usize, to: usize, count: usize) -> impl Iterator<Item = usize> {
-    let step = (to - from) / count;
-    (0..count).map(move |n| match n {
-        0 => to - 1,
-        n => from + n * step + n * 7919 % step.max(1),
-    })
+/// `count` points of a range, the last byte among them and not the first.
+fn up_to_the_last(range: Range<usize>, count: usize) -> impl Iterator<Item = usize> {
+    std::iter::once(range.end - 1).chain(spread(range, count).skip(1))
 }
 
 /// Plays cuts, some at a time, against whoever fetches blobs by `fetch`, which returns the bytes, or says why not.
@@ -133,9 +125,7 @@ where
     F: Fn(Wanted) -> R + Clone + Send + 'static,
     R: Future<Output = Result<Bytes, String>> + Send + 'static,
 {
-    let blobs = cuts.iter().map(|cut| cut.size).collect::<BTreeSet<_>>();
-    let blobs = blobs.into_iter().map(|size| (size, Blob::new(LAYER_GZIP, noise(1, size))));
-    let blobs = Arc::new(blobs.collect::<BTreeMap<_, _>>());
+    let blobs = blobs(cuts.iter().map(|cut| cut.size));
     let groups = cuts
         .chunks(TOGETHER)
         .map(|cuts| play_together(cuts.to_vec(), Arc::clone(&blobs), fetch.clone()));
@@ -195,10 +185,6 @@ where
         }
     }
     Ok(played)
-}
-
-fn repository(index: usize) -> String {
-    format!("cut/number-{index}")
 }
 
 fn stage(cuts: &[Cut], blobs: &[&Blob]) -> io::Result<Stage> {

@@ -14,10 +14,7 @@ mod tests;
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Instant;
-
-use tokio::sync::oneshot;
 
 pub(crate) use log::holds;
 pub use log::{Leak, Log, Seen};
@@ -26,6 +23,7 @@ pub use request::Request;
 pub(crate) use request::pairs;
 pub use script::{Rule, Script, on};
 
+use crate::background::Background;
 use crate::registry::Registry;
 use reply::Placeholders;
 
@@ -36,8 +34,7 @@ const REQUEST_LIMIT: usize = 20_000;
 #[derive(Debug)]
 pub struct Stage {
     origins: Vec<(String, Origin)>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _running: Background,
 }
 
 impl Stage {
@@ -66,18 +63,13 @@ impl Stage {
             origins.push((name, origin));
         }
 
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, stopped) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("origins".into()).spawn(move || {
-            runtime.block_on(async {
-                for (listener, origin) in listeners {
-                    tokio::spawn(connection::accept(listener, origin));
-                }
-                // An error means that the stage is gone, which is a reason to stop as well.
-                let _ = stopped.await;
-            });
+        let running = Background::start("origins", async {
+            for (listener, origin) in listeners {
+                tokio::spawn(connection::accept(listener, origin));
+            }
+            std::future::pending().await
         })?;
-        Ok(Self { origins, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { origins, _running: running })
     }
 
     /// The origin of this name.
@@ -98,16 +90,6 @@ impl Stage {
     /// What the first origin saw so far.
     pub fn log(&self) -> Log {
         self.origins.first().map(|(_, origin)| origin.log()).unwrap_or_default()
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic over there has been printed already.
-            let _ = thread.join();
-        }
     }
 }
 

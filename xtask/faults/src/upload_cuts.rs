@@ -2,22 +2,17 @@
 //! and what the registry says then of the session is right or wrong. Whatever happens, the registry holds exactly the blob in the end
 //! or the client says that it failed; and no session stays open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::content::{Blob, LAYER_GZIP, noise};
-use crate::matrix::side_by_side;
+use crate::content::Blob;
+use crate::matrix::{EACH, ENDS, TOGETHER, blobs, repository, side_by_side, spread};
 use crate::origin::{End, Log, Reply, Rule, Script, Stage, on};
 use crate::registry::Registry;
-
-/// Cuts that share one origin.
-const TOGETHER: usize = 64;
-/// Below this every byte is a point of its own.
-const EACH: usize = 4096;
 
 /// The request that is cut, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +96,6 @@ pub struct Played {
     pub faults: Vec<String>,
 }
 
-const ENDS: [End; 2] = [End::Fin, End::Rst];
 const STANDS: [Stands; 5] =
     [Stands::Equal, Stands::Behind, Stands::Ahead, Stands::Beyond, Stands::Lost];
 
@@ -134,11 +128,11 @@ pub fn all() -> Vec<Cut> {
         cuts.extend(in_turn(size, carrier, 0..EACH));
     }
     cuts.extend(in_turn(1 << 20, Carrier::Put, (0..EACH).step_by(16)));
-    cuts.extend(every(65_537, Carrier::Put, spread(65_537, 256)));
-    cuts.extend(every(80_000, Carrier::Patch(0), spread(65_536, 256)));
-    cuts.extend(every(80_000, Carrier::Patch(1), spread(80_000 - 65_536, 256)));
-    cuts.extend(every(1 << 20, Carrier::Put, spread(1 << 20, 256)));
-    cuts.extend(in_turn(16 << 20, Carrier::Put, spread(16 << 20, 256)));
+    cuts.extend(every(65_537, Carrier::Put, spread(0..65_537, 256)));
+    cuts.extend(every(80_000, Carrier::Patch(0), spread(0..65_536, 256)));
+    cuts.extend(every(80_000, Carrier::Patch(1), spread(0..(80_000 - 65_536), 256)));
+    cuts.extend(every(1 << 20, Carrier::Put, spread(0..(1 << 20), 256)));
+    cuts.extend(in_turn(16 << 20, Carrier::Put, spread(0..(16 << 20), 256)));
     cuts
 }
 
@@ -180,12 +174,6 @@ fn in_turn(size: usize, carrier: Carrier, points: impl Iterator<Item = usize>) -
     points.zip(each.iter().cycle()).map(at).collect()
 }
 
-/// `count` points below `size`, at no regular distance.
-fn spread(size: usize, count: usize) -> impl Iterator<Item = usize> {
-    let step = size / count;
-    (0..count).map(move |n| n * step + n * 7919 % step.max(1))
-}
-
 /// Plays cuts, some at a time, against whoever pushes blobs by `push`, which says whether it succeeded, or why not. It must know
 /// nothing of the registry from an earlier push.
 pub async fn play<F, R>(cuts: &[Cut], push: F) -> io::Result<Played>
@@ -193,9 +181,7 @@ where
     F: Fn(Offered) -> R + Clone + Send + 'static,
     R: Future<Output = Result<(), String>> + Send + 'static,
 {
-    let blobs = cuts.iter().map(|cut| cut.size).collect::<BTreeSet<_>>();
-    let blobs = blobs.into_iter().map(|size| (size, Blob::new(LAYER_GZIP, noise(1, size))));
-    let blobs = Arc::new(blobs.collect::<BTreeMap<_, _>>());
+    let blobs = blobs(cuts.iter().map(|cut| cut.size));
     let groups = cuts
         .chunks(TOGETHER)
         .map(|cuts| play_together(cuts.to_vec(), Arc::clone(&blobs), push.clone()));
@@ -282,10 +268,6 @@ impl Played {
             }
         }
     }
-}
-
-fn repository(index: usize) -> String {
-    format!("cut/number-{index}")
 }
 
 fn rules(index: usize, cut: &Cut) -> Vec<Rule> {

@@ -1,13 +1,12 @@
 //! The client side: every hostile scenario of `registry-faults`, played against our library or against a program.
 
+mod blob;
 mod cut;
 mod huge;
 mod kill;
 mod library;
 mod programs;
 mod upload_cut;
-
-use std::time::Duration;
 
 use anyhow::Result;
 use registry_faults::catalogue;
@@ -68,21 +67,7 @@ async fn judge(scenario: &Scenario, subject: &str, client: &impl Client) -> Resu
 }
 
 fn of(scenario: &Scenario, subject: &str, verdict: Verdict) -> Row {
-    row(subject, scenario.name, scenario.ids, scenario.title, verdict)
-}
-
-/// The row of a scenario, or of a whole matrix.
-fn row(subject: &str, name: &str, ids: &[&str], title: &str, verdict: Verdict) -> Row {
-    Row {
-        side: "client",
-        subject: subject.to_owned(),
-        name: name.to_owned(),
-        ids: ids.iter().map(|id| (*id).to_owned()).collect(),
-        title: title.to_owned(),
-        verdict,
-        time: Duration::ZERO,
-        transcript: Vec::new(),
-    }
+    Row::new("client", subject, scenario.name, scenario.ids, scenario.title, verdict)
 }
 
 fn verdict(faults: Vec<String>) -> Verdict {

@@ -56,17 +56,9 @@ pub(super) async fn run(program: Option<&Path>, folder: &Path, report: &mut Repo
                 }
                 Err(error) => ("no report".to_owned(), Verdict::Failed(vec![format!("{error:#}")])),
             };
-            let row = Row {
-                side: "registry",
-                subject: "registry-serve, official".to_owned(),
-                name: case.name(),
-                ids: vec![version.to_owned()],
-                title,
-                verdict,
-                time: started.elapsed(),
-                transcript: Vec::new(),
-            };
-            report.add(row, false);
+            let subject = "registry-serve, official";
+            let row = Row::new("registry", subject, &case.name(), &[version], &title, verdict);
+            report.add(Row { time: started.elapsed(), ..row }, false);
         }
     }
     Ok(())

@@ -75,17 +75,8 @@ impl Bench<'_> {
                 Err(error) => Verdict::Failed(vec![format!("{error:#}")]),
             },
         };
-        let row = Row {
-            side: "registry",
-            subject: self.subject.clone(),
-            name: name.to_owned(),
-            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
-            title: title.to_owned(),
-            verdict,
-            time: started.elapsed(),
-            transcript: Vec::new(),
-        };
-        self.report.add(row, false);
+        let row = Row::new("registry", &self.subject, name, ids, title, verdict);
+        self.report.add(Row { time: started.elapsed(), ..row }, false);
     }
 }
 

@@ -27,6 +27,29 @@ pub(crate) struct Row {
     pub(crate) transcript: Vec<String>,
 }
 
+impl Row {
+    /// Judged in no time, with nothing to show.
+    pub(crate) fn new(
+        side: &'static str,
+        subject: &str,
+        name: &str,
+        ids: &[&str],
+        title: &str,
+        verdict: Verdict,
+    ) -> Self {
+        Self {
+            side,
+            subject: subject.to_owned(),
+            name: name.to_owned(),
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            title: title.to_owned(),
+            verdict,
+            time: Duration::ZERO,
+            transcript: Vec::new(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", content = "reasons", rename_all = "lowercase")]
 pub(crate) enum Verdict {
@@ -166,16 +189,8 @@ mod tests {
     use super::*;
 
     fn row(name: &str, verdict: Verdict) -> Row {
-        Row {
-            side: "client",
-            subject: "crane".into(),
-            name: name.into(),
-            ids: vec!["D01".into()],
-            title: "a title".into(),
-            verdict,
-            time: Duration::from_millis(1500),
-            transcript: Vec::new(),
-        }
+        let time = Duration::from_millis(1500);
+        Row { time, ..Row::new("client", "crane", name, &["D01"], "a title", verdict) }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use registry_faults::registry::Registry;
 use serde_json::json;
 
 use super::super::{Arguments, Report, Row};
-use super::{row, verdict};
+use super::verdict;
 use crate::bench::measure::measured;
 use crate::run::workspace;
 
@@ -43,8 +43,10 @@ pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> 
         "{} GiB, cut at 4 GiB and a byte: pulled with {pull:.1} MiB, pushed with {push:.1} MiB",
         SIZE >> 30
     );
-    let row =
-        Row { time: started.elapsed(), ..row("registry", NAME, IDS, &title, verdict(faults)) };
+    let row = Row {
+        time: started.elapsed(),
+        ..Row::new("client", "registry", NAME, IDS, &title, verdict(faults))
+    };
     report.add(row, false);
     Ok(())
 }

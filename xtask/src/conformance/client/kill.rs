@@ -7,7 +7,7 @@ use anyhow::Result;
 use registry_faults::kills;
 
 use super::super::{Arguments, Report, Row};
-use super::{row, verdict};
+use super::verdict;
 
 const NAME: &str = "kill-matrix";
 const IDS: &[&str] = &["F06", "F08"];
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &Arguments, binary: &Path, report: &mut Report) -> 
     );
     let row = Row {
         time: started.elapsed(),
-        ..row("registry", NAME, IDS, &title, verdict(played.faults))
+        ..Row::new("client", "registry", NAME, IDS, &title, verdict(played.faults))
     };
     report.add(row, false);
     Ok(())
