@@ -325,14 +325,10 @@ async fn an_interrupted_pull_leaves_nothing_at_its_final_path() {
     let bench = Bench::new().await;
     let image = format!("{}/app:v1", stage.host());
     for place in ["dir", "archive.tar"] {
-        let before = stage.log().count("GET", &format!("/v2/app/blobs/{layer}"));
+        let path = format!("/v2/app/blobs/{layer}");
+        let before = stage.log().count("GET", &path);
         let word = bench.word(place);
         let (system, captured) = System::captured(Environment::empty());
-        let seen = async {
-            while stage.log().count("GET", &format!("/v2/app/blobs/{layer}")) == before {
-                tokio::task::yield_now().await;
-            }
-        };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let system = system.stop_when(async {
             let _ = stopped.await;
@@ -340,7 +336,7 @@ async fn an_interrupted_pull_leaves_nothing_at_its_final_path() {
         let words = pull(&image, &word);
         let ((), outcome) = tokio::join!(
             async {
-                seen.await;
+                stage.until("GET", &path, before + 1).await.unwrap();
                 let _ = stop.send(());
             },
             outcome(&words, system, &captured)

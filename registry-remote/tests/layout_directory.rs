@@ -5,7 +5,12 @@
 
 mod local;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use local::{
     Damaged, by_tag, digest, index_json, listed, read_blob, real_index, small_image, tag,
@@ -154,7 +159,9 @@ fn a_copy_that_ends_before_the_first_byte_leaves_nothing() {
             let source: Arc<dyn Source> = Arc::new(local::Held);
             layout.put_blob(&blob, &source).await.map(drop)
         });
+        let late = Instant::now() + Duration::from_secs(20);
         while !partial.exists() {
+            assert!(Instant::now() < late, "{:?}", tree(scratch.path()));
             tokio::task::yield_now().await;
         }
         task.abort();

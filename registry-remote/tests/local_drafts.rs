@@ -4,7 +4,12 @@
 
 mod local;
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use local::{Damaged, by_tag, small_image, told, transfer, tree};
 use registry_remote::{ArchiveKind, ArchiveWriter, Layout, Sink};
@@ -53,7 +58,9 @@ async fn a_draft_that_somebody_writes_is_not_swept() {
     let mut writing = Box::pin(first.put_blob(&manifest.layers()[0], &held));
     // The draft is there once the writer waits for bytes that never come.
     let is_draft = |name: &String| name.starts_with("blobs/sha256/.registry-");
+    let late = Instant::now() + Duration::from_secs(20);
     while !path.exists() || !tree(&path).iter().any(is_draft) {
+        assert!(Instant::now() < late, "{:?}", tree(scratch.path()));
         futures_util::future::poll_immediate(&mut writing).await;
         tokio::task::yield_now().await;
     }

@@ -201,14 +201,10 @@ async fn u25_an_upload_that_is_dropped_deletes_its_session() {
     let source: Arc<dyn Source> = memory;
     let remote = remote(&client, stage.host(), "app");
     let upload = tokio::spawn(async move { remote.put_blob(&blob, &source).await });
-    while stage.log().count("PUT", UPLOADS) == 0 {
-        tokio::task::yield_now().await;
-    }
+    stage.until("PUT", UPLOADS, 1).await.unwrap();
     upload.abort();
     let _ = upload.await;
-    while stage.log().count("DELETE", UPLOADS) == 0 {
-        tokio::task::yield_now().await;
-    }
+    stage.until("DELETE", UPLOADS, 1).await.unwrap();
 }
 
 /// Each of them may have left a session behind.

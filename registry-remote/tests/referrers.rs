@@ -324,9 +324,7 @@ async fn lists_of_two_registries_do_not_wait_for_each_other() {
     let client = hasty();
     let app = remote(&client, silent.host(), "app");
     let waits = tokio::spawn(async move { app.put_manifest_as(&artifact(1), None).await });
-    while silent.log().count("GET", LIST) == 0 {
-        tokio::task::yield_now().await;
-    }
+    silent.until("GET", LIST, 1).await.unwrap();
     let app = remote(&client, good.host(), "app");
     let artifact = artifact(1);
     let put = app.put_manifest_as(&artifact, None);

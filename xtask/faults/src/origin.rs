@@ -14,7 +14,9 @@ mod tests;
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 pub(crate) use log::holds;
 pub use log::{Leak, Log, Seen};
@@ -29,6 +31,8 @@ use reply::Placeholders;
 
 /// After this many requests an origin resets every connection: no test can run for ever.
 const REQUEST_LIMIT: usize = 20_000;
+/// A request that has not come by then does not come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Running origins, named `A`, `B`, … in their scripts.
 #[derive(Debug)]
@@ -58,7 +62,8 @@ impl Stage {
         let mut listeners = Vec::new();
         for (name, host, listener, script) in bound {
             let state = State { script, log: Log::default(), hosts: hosts.clone() };
-            let origin = Origin { host, state: Arc::new(Mutex::new(state)) };
+            let state = Arc::new(Mutex::new(state));
+            let origin = Origin { host, state, noted: Arc::default() };
             listeners.push((listener, origin.clone()));
             origins.push((name, origin));
         }
@@ -67,7 +72,7 @@ impl Stage {
             for (listener, origin) in listeners {
                 tokio::spawn(connection::accept(listener, origin));
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })?;
         Ok(Self { origins, _running: running })
     }
@@ -91,6 +96,31 @@ impl Stage {
     pub fn log(&self) -> Log {
         self.origins.first().map(|(_, origin)| origin.log()).unwrap_or_default()
     }
+
+    /// Waits until the first origin has seen `count` requests of a method and path. Where they do not come, the error names those
+    /// that it saw.
+    pub async fn until(&self, method: &str, path: &str, count: usize) -> io::Result<()> {
+        let Some((_, origin)) = self.origins.first() else { return Ok(()) };
+        let seen = async {
+            loop {
+                let next = origin.noted.notified();
+                if origin.log().count(method, path) >= count {
+                    return;
+                }
+                next.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, seen).await.map_err(|_| {
+            let seen = origin.log().seen;
+            let seen = seen
+                .iter()
+                .map(|seen| format!("\n  {} {}", seen.request.method, seen.request.target));
+            let seen = seen.collect::<String>();
+            io::Error::other(format!(
+                "{count} of {method} {path} were waited for; there came:{seen}"
+            ))
+        })
+    }
 }
 
 /// One origin of a [`Stage`].
@@ -98,6 +128,8 @@ impl Stage {
 pub struct Origin {
     host: String,
     state: Arc<Mutex<State>>,
+    /// Told of every request.
+    noted: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -154,6 +186,7 @@ impl Origin {
         request.body.truncate(KEPT);
         let mut state = self.lock();
         state.log.seen.push(Seen { at, request, status, sent: 0 });
+        self.noted.notify_waiters();
         state.log.seen.len() - 1
     }
 

@@ -204,3 +204,22 @@ fn a_dropped_stage_closes_its_sockets() {
     assert!(matches!(open.read(&mut byte), Ok(0) | Err(_)));
     assert!(TcpStream::connect(&host).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_requests_goes_on_when_they_are_there_and_is_told_what_came_instead() {
+    let stage = Stage::single(Script::new()).unwrap();
+    let (received, _) = talk(&stage, &get("/one"));
+    assert!(!received.is_empty());
+    stage.until("GET", "/o*", 1).await.unwrap();
+    let error = stage.until("GET", "/o*", 2).await.unwrap_err().to_string();
+    assert!(error.contains("2 of GET /o*") && error.ends_with("\n  GET /one"), "{error}");
+}
+
+#[tokio::test]
+async fn a_request_wakes_who_waits_for_it() {
+    let stage = Arc::new(Stage::single(Script::new()).unwrap());
+    let asking = Arc::clone(&stage);
+    let asked = tokio::task::spawn_blocking(move || talk(&asking, &get("/one")).0.len());
+    stage.until("GET", "/one", 1).await.unwrap();
+    assert!(asked.await.unwrap() > 0);
+}
