@@ -11,6 +11,7 @@ mod writer;
 use std::{fmt, path::Path};
 
 pub use self::{source::ArchiveSource, writer::ArchiveWriter};
+use crate::local::names::INDEX;
 
 /// How an archive is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +64,5 @@ impl fmt::Display for ArchiveKind {
     }
 }
 
-const INDEX: &str = "index.json";
 const MANIFEST: &str = "manifest.json";
-const MARKER: &str = "oci-layout";
 const REPOSITORIES: &str = "repositories";

@@ -2,8 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::docker::{Archive, Saved, blob_name, digest_in};
-use crate::{Error, Manifest, local::listing::Listing, media_type};
+use super::docker::{Archive, Saved, digest_in};
+use crate::{
+    Error, Manifest,
+    local::{listing::Listing, names::blob_name},
+    media_type,
+};
 
 /// Whether `index.json` and `manifest.json` describe the same images. Where they do not, what can
 /// be loaded is what `manifest.json` lists.

@@ -17,6 +17,7 @@ use crate::{
     local::{
         MAX_DOCUMENT,
         listing::{IMAGE_NAME, REF_NAME},
+        names::blob_name,
         read,
     },
     media_type,
@@ -276,11 +277,6 @@ fn named(image: &Descriptor, name: &str) -> Descriptor {
     let whole = parsed.map_or_else(|| name.to_owned(), |name| name.to_string());
     entry.annotations.insert(IMAGE_NAME.to_owned(), whole);
     entry
-}
-
-/// Where the layout in an archive has a blob.
-pub(super) fn blob_name(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 /// The digest that a configuration is named by: `blobs/sha256/HEX`, `sha256:HEX` or `HEX.json`.

@@ -5,9 +5,10 @@
 
 use std::fs::File;
 
+use bytes::Bytes;
 use tar::{EntryType, Header};
 
-use crate::local::read::read_at;
+use crate::local::read;
 
 const BLOCK: u64 = 512;
 /// What may come before one entry to give it a long name and the like.
@@ -116,7 +117,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The bytes of an extension, which belong to the header before them.
-    fn extension(&mut self, size: u64) -> Result<Vec<u8>, Reason> {
+    fn extension(&mut self, size: u64) -> Result<Bytes, Reason> {
         if size > MAX_EXTENSION {
             return Err(format!("an extension of {size} bytes is too large"));
         }
@@ -134,18 +135,13 @@ impl<'a> Headers<'a> {
         Ok(offset)
     }
 
-    fn read(&self, at: u64, size: u64) -> Result<Vec<u8>, Reason> {
-        let mut buffer = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match read_at(self.file, &mut buffer[filled..], at + filled as u64) {
-                Ok(0) => return Err(format!("it is cut short (at byte {at})")),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.to_string()),
-            }
+    fn read(&self, at: u64, size: u64) -> Result<Bytes, Reason> {
+        let bytes = read::bytes_at(self.file, at..at.saturating_add(size));
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        if bytes.len() as u64 == size {
+            return Ok(bytes);
         }
-        Ok(buffer)
+        Err(format!("it is cut short (at byte {at})"))
     }
 }
 

@@ -9,13 +9,14 @@ use registry_name::{Digest, Reference, Tag};
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use super::{ArchiveKind, INDEX, MANIFEST, MARKER, REPOSITORIES, entries::MAX_ENTRIES};
+use super::{ArchiveKind, MANIFEST, REPOSITORIES, entries::MAX_ENTRIES};
 use crate::{
     Descriptor, Error, Manifest, Plan,
     image::MAX_CONFIG,
     local::{
         MAX_DOCUMENT, check_size,
         listing::{IMAGE_NAME, REF_NAME},
+        names::{BLOBS, INDEX, MARKER, MARKER_CONTENT, blob_name},
     },
     media_type,
 };
@@ -74,8 +75,8 @@ impl Shape {
         image: Option<&Reference>,
     ) -> Result<Self, Error> {
         let mut contents = BTreeMap::from([
-            ("blobs/".to_owned(), Content::Directory),
-            (MARKER.to_owned(), Content::Document(br#"{"imageLayoutVersion":"1.0.0"}"#.into())),
+            (format!("{BLOBS}/"), Content::Directory),
+            (MARKER.to_owned(), Content::Document(MARKER_CONTENT.to_vec())),
         ]);
         contents.insert(INDEX.to_owned(), Content::Document(index(parts, image)));
         for manifest in &parts.manifests {
@@ -135,9 +136,8 @@ impl Shape {
 }
 
 fn insert_blob(contents: &mut BTreeMap<String, Content>, digest: &Digest, content: Content) {
-    let directory = format!("blobs/{}/", digest.algorithm());
-    contents.insert(format!("{directory}{}", digest.hex()), content);
-    contents.insert(directory, Content::Directory);
+    contents.insert(blob_name(digest), content);
+    contents.insert(format!("{BLOBS}/{}/", digest.algorithm()), Content::Directory);
 }
 
 fn header(name: &str, size: u64) -> io::Result<Vec<u8>> {
@@ -198,8 +198,7 @@ fn index(parts: &Parts<'_>, image: Option<&Reference>) -> Vec<u8> {
 /// `manifest.json`, and `repositories` where there is a name: the tags of each repository, and the
 /// top layer of what they name.
 fn docker_documents(root: &Manifest, names: &[Reference]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let path =
-        |blob: &Descriptor| format!("blobs/{}/{}", blob.digest.algorithm(), blob.digest.hex());
+    let path = |blob: &Descriptor| blob_name(&blob.digest);
     let repo_tags = names.iter().map(|name| name.familiar().to_string());
     let manifest = json!([{
         "Config": root.config().map(path),

@@ -12,14 +12,19 @@ use async_trait::async_trait;
 use registry_name::{Digest, Identifier, Reference, Tag};
 
 use super::{
-    ArchiveKind, INDEX,
+    ArchiveKind,
     agree::agree,
-    docker::{Archive, Synthesis, blob_name},
+    docker::{Archive, Synthesis},
     entries::{Entries, broken},
 };
 use crate::{
     ByteStream, Descriptor, Error, Manifest, Mismatch, Source,
-    local::{MAX_DOCUMENT, blocking, listing::Listing, read},
+    local::{
+        MAX_DOCUMENT, blocking,
+        listing::Listing,
+        names::{INDEX, blob_name},
+        read,
+    },
 };
 
 /// An archive to read from: one of [`ArchiveKind`], recognised by its content.
@@ -142,18 +147,11 @@ impl Source for ArchiveSource {
     }
 
     async fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
-        let listed = match identifier {
-            Identifier::Tag(tag) => Some(self.listing.tag(tag, &self.location())?),
-            Identifier::Digest(digest) => self.listing.digest(digest),
-        };
-        let digest = match (identifier, listed) {
-            (Identifier::Digest(digest), _) => digest.clone(),
-            (_, Some(entry)) => entry.digest.clone(),
-            (Identifier::Tag(tag), None) => return Err(self.missing(format!("tag {tag}"))),
-        };
-        if let Some(manifest) = self.manifests.get(&digest) {
+        let (digest, listed) = self.listing.named(identifier, &self.location())?;
+        if let Some(manifest) = self.manifests.get(digest) {
             return Ok(manifest.clone());
         }
+        let digest = digest.clone();
         let Some(range) = self.find(&digest) else {
             return Err(Error::NoManifest { location: self.location(), digest });
         };

@@ -21,14 +21,13 @@ use crate::{
     Descriptor, Error, Manifest, Mismatch,
     local::{
         MAX_DOCUMENT,
+        names::{INDEX, MARKER, blob_parts},
         read::{self, Found},
     },
     media_type,
 };
 
 const WHAT: &str = "OCI layout";
-const MARKER: &str = "oci-layout";
-const INDEX: &str = "index.json";
 const IS_FILE: &str = "it is a file; is it an archive?";
 
 /// Every function here waits for the disk.
@@ -59,10 +58,10 @@ impl Directory {
         format!("oci:{}", self.root.display())
     }
 
-    /// The only way from a name to a path: digests have no separators and no dots.
     pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
-        let algorithm = digest.algorithm();
-        self.root.join("blobs").join(algorithm.as_str()).join(digest.hex())
+        let mut path = self.root.clone();
+        path.extend(blob_parts(digest));
+        path
     }
 
     /// Whether this is a layout, of a version that is known.
@@ -85,15 +84,7 @@ impl Directory {
 
     pub(super) fn manifest(&self, identifier: &Identifier) -> Result<Manifest, Error> {
         let listing = self.listing()?;
-        let listed = match identifier {
-            Identifier::Tag(tag) => Some(listing.tag(tag, &self.location())?),
-            Identifier::Digest(digest) => listing.digest(digest),
-        };
-        let digest = match (identifier, listed) {
-            (Identifier::Digest(digest), _) => digest,
-            (_, Some(entry)) => &entry.digest,
-            (Identifier::Tag(tag), None) => return Err(self.missing(format!("tag {tag}"))),
-        };
+        let (digest, listed) = listing.named(identifier, &self.location())?;
         let media_type = listed.map(|entry| entry.media_type.as_str());
         let manifest = self.stored_manifest(digest, media_type)?;
         let manifest = manifest.ok_or_else(|| self.missing_manifest(digest))?;
@@ -241,8 +232,4 @@ impl Directory {
             mismatch: Mismatch::Size { expected: expected.size, actual },
         }
     }
-}
-
-fn blob_parts(digest: &Digest) -> [&str; 3] {
-    ["blobs", digest.algorithm().as_str(), digest.hex()]
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use registry_name::{Digest, Reference, Tag};
+use registry_name::{Digest, Identifier, Reference, Tag};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -134,8 +134,23 @@ impl Listing {
     }
 
     /// The one entry that a tag names.
-    pub(crate) fn tag(&self, tag: &Tag, location: &str) -> Result<&Descriptor, Error> {
+    fn tag(&self, tag: &Tag, location: &str) -> Result<&Descriptor, Error> {
         self.one(&self.tagged(tag), || format!("tag {tag}"), location)
+    }
+
+    /// The digest that a tag or a digest names, and its entry; a digest need not be listed.
+    pub(crate) fn named<'a>(
+        &'a self,
+        identifier: &'a Identifier,
+        location: &str,
+    ) -> Result<(&'a Digest, Option<&'a Descriptor>), Error> {
+        match identifier {
+            Identifier::Digest(digest) => Ok((digest, self.digest(digest))),
+            Identifier::Tag(tag) => {
+                let entry = self.tag(tag, location)?;
+                Ok((&entry.digest, Some(entry)))
+            }
+        }
     }
 
     /// The entry that a whole name names.

@@ -5,6 +5,7 @@ mod assembly;
 pub(crate) mod draft;
 mod feed;
 pub(crate) mod listing;
+pub(crate) mod names;
 pub(crate) mod pace;
 pub(crate) mod partial;
 pub(crate) mod pour;

@@ -8,11 +8,12 @@ use std::{
     sync::{MutexGuard, PoisonError},
 };
 
-use super::{Directory, INDEX, IS_FILE, MARKER};
+use super::{Directory, IS_FILE};
 use crate::{
     Error,
     local::{
         draft::{self, Draft},
+        names::{BLOBS, INDEX, MARKER, MARKER_CONTENT},
         read,
     },
 };
@@ -82,7 +83,7 @@ impl Directory {
         }
         if !self.is_foreign()? {
             let draft = Draft::new(&self.root.join(MARKER))?;
-            draft.slot(0).write_at(0, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+            draft.slot(0).write_at(0, MARKER_CONTENT)?;
             ground.marker |= draft.publish_first()?;
         }
         self.check_layout()
@@ -111,7 +112,7 @@ impl Directory {
 
     /// Removes what killed processes left half-written. A linked directory is not the layout's.
     fn sweep(&self) {
-        let blobs = self.root.join("blobs");
+        let blobs = self.root.join(BLOBS);
         let algorithms = ["sha256", "sha512"].map(|algorithm| blobs.join(algorithm));
         let is_ours = |path: &Path| fs::symlink_metadata(path).is_ok_and(|path| path.is_dir());
         draft::sweep(&self.root);
@@ -138,7 +139,7 @@ impl Directory {
 
     /// Removes what was made, as far as it is empty.
     fn take_away(&self, ground: &Ground) {
-        let blobs = self.root.join("blobs");
+        let blobs = self.root.join(BLOBS);
         if ground.marker
             && let Ok(Some(_hold)) = self.lock()
         {

@@ -6,11 +6,11 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Directory, INDEX, WHAT};
+use super::{Directory, WHAT};
 use crate::{
     Error,
     layout::index::{self, Entry},
-    local::{MAX_DOCUMENT, check_size, draft, listing::Listing, read},
+    local::{MAX_DOCUMENT, check_size, draft, listing::Listing, names::INDEX, read},
 };
 
 /// A version of `index.json`, and what it lists.

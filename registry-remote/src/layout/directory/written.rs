@@ -4,11 +4,12 @@ use std::{fs, path::PathBuf};
 
 use registry_name::Digest;
 
-use super::{Directory, blob_parts, ground::make};
+use super::{Directory, ground::make};
 use crate::{
     Descriptor, Error, Manifest, Mismatch,
     local::{
         draft::{Draft, PREFIX},
+        names::{BLOBS, blob_parts},
         partial::{Claim, claim},
         read,
     },
@@ -81,7 +82,7 @@ impl Directory {
     /// The path of a blob, once its directory is there.
     fn blob_path_made(&self, digest: &Digest) -> Result<PathBuf, Error> {
         let path = self.blob_path(digest);
-        let blobs = self.root.join("blobs");
+        let blobs = self.root.join(BLOBS);
         for directory in [&*blobs, &*blobs.join(digest.algorithm().as_str())] {
             make(directory)?;
             let metadata = fs::symlink_metadata(directory);
