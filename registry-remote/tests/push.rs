@@ -111,6 +111,33 @@ async fn u01_a_stream_that_is_read_once_survives_a_lost_session() {
     assert_eq!(stage.log().count("POST", UPLOADS), 2);
 }
 
+/// Only the last piece may be smaller than the registry wants them.
+#[tokio::test]
+async fn u16_a_stream_is_sent_in_pieces_as_large_as_the_registry_wants_them() {
+    let cut = Reply::registry().reading_only(13 << 20).unsaid(End::Rst);
+    let rows = [(20, None, ["0-20", "20-40", "40-45"]), (5, Some(cut), ["0-16", "13-29", "29-45"])];
+    for (least, cut, expected) in rows {
+        let wants = Reply::registry().header("OCI-Chunk-Min-Length", (least << 20).to_string());
+        let patches = cut.into_iter().fold(on("PATCH", UPLOADS), |rule, cut| rule.times(1, cut));
+        let script = Script::registry(Scripted::new())
+            .rule(on("POST", UPLOADS).always(wants))
+            .rule(patches.always(Reply::registry()));
+        let stage = origin::Stage::single(script).unwrap();
+        let remote = remote(&hasty(), stage.host(), "app");
+        let bytes = noise(9, 45 << 20);
+        let layer = remote.upload(media_type::OCI_LAYER, once(&bytes)).await.unwrap();
+        assert_holds(&remote, &layer, &bytes).await;
+        let log = stage.log();
+        let pieces = log.requests("PATCH", UPLOADS).map(|seen| {
+            let range = seen.request.header("content-range").unwrap();
+            let (first, last) = range.split_once('-').unwrap();
+            let ends: [usize; 2] = [first.parse().unwrap(), last.parse::<usize>().unwrap() + 1];
+            format!("{}-{}", ends[0] >> 20, ends[1] >> 20)
+        });
+        assert_eq!(pieces.collect::<Vec<_>>(), expected);
+    }
+}
+
 #[tokio::test]
 async fn registries_of_other_makes_take_streams() {
     for kind in Kind::ALL {

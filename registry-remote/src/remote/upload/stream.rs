@@ -5,8 +5,7 @@
 //! that lost the upload can be given all of it again.
 
 use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io,
     sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
 };
 
@@ -25,10 +24,16 @@ use super::{
     requests::{Begun, post_plain},
     send::{Filled, Sending},
 };
-use crate::{ByteStream, Descriptor, Error, compose::Content, image::DiffHasher, remote::Remote};
+use crate::{
+    ByteStream, Descriptor, Error,
+    compose::Content,
+    image::DiffHasher,
+    local::{blocking, pour::Slot},
+    remote::Remote,
+};
 
 /// What is read of the file for one piece of a body, bytes.
-const BLOCK: usize = 64 << 10;
+const BLOCK: u64 = 64 << 10;
 
 /// Uploads bytes of unknown size and digest, and says what they are; of a layer whose content
 /// `diff` looks at, its diff id too.
@@ -86,7 +91,7 @@ struct State {
     /// The piece at hand, and where it begins.
     piece: Bytes,
     start: u64,
-    spool: Option<Arc<StdMutex<File>>>,
+    spool: Option<Slot>,
 }
 
 impl Stream {
@@ -105,7 +110,7 @@ impl Stream {
     /// Reads the first piece.
     async fn read(&self, most: u64) -> Result<(), Error> {
         let mut state = self.state.lock().await;
-        state.advance(most).await?;
+        state.advance(0, most).await?;
         self.note(&mut state)
     }
 
@@ -140,31 +145,16 @@ impl State {
         self.start + self.piece.len() as u64
     }
 
-    /// Puts the piece at hand away, and reads the next one of `most` bytes.
-    async fn advance(&mut self, most: u64) -> Result<(), Error> {
-        if self.source.is_none() {
+    /// Sees to it that `most` bytes from `offset` on can be had, or all that there are: puts away what
+    /// the piece at hand has before them, and reads on.
+    async fn advance(&mut self, offset: u64, most: u64) -> Result<(), Error> {
+        let end = offset.saturating_add(most.min(MAX_CHUNK));
+        if self.source.is_none() || end <= self.end() {
             return Ok(());
         }
-        if !self.piece.is_empty() {
-            let spool = if let Some(spool) = &self.spool {
-                Arc::clone(spool)
-            } else {
-                let file = tempfile::tempfile().map_err(broken("create"))?;
-                Arc::clone(self.spool.insert(Arc::new(StdMutex::new(file))))
-            };
-            let piece = std::mem::take(&mut self.piece);
-            let (at, length) = (self.start, piece.len() as u64);
-            blocking(move || {
-                let mut file = spool.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(at))?;
-                file.write_all(&piece)
-            })
-            .await
-            .map_err(broken("write"))?;
-            self.start += length;
-        }
-        let most = usize::try_from(most.min(MAX_CHUNK)).unwrap_or(usize::MAX);
-        let mut piece = BytesMut::new();
+        self.put_away(offset).await?;
+        let most = usize::try_from(end - self.start).unwrap_or(usize::MAX);
+        let mut piece = BytesMut::from(&std::mem::take(&mut self.piece)[..]);
         while piece.len() < most {
             if self.rest.is_empty() {
                 let Some(source) = &mut self.source else { break };
@@ -181,6 +171,23 @@ impl State {
             piece.extend_from_slice(&next);
         }
         self.piece = piece.freeze();
+        Ok(())
+    }
+
+    /// Writes what the piece at hand has before `offset` to the file.
+    async fn put_away(&mut self, offset: u64) -> Result<(), Error> {
+        let before = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let bytes = self.piece.split_to(before.min(self.piece.len()));
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let (at, length, spool) = (self.start, bytes.len() as u64, self.spool.take());
+        let spool = blocking(move || {
+            let spool = spool.map_or_else(temporary, Ok)?;
+            spool.write_at(at, &bytes).map(|()| spool)
+        });
+        self.spool = Some(spool.await?);
+        self.start += length;
         Ok(())
     }
 }
@@ -200,10 +207,8 @@ impl Outgoing for Stream {
             self.complete().await?;
         }
         let mut state = self.state.lock().await;
-        if offset >= state.end() {
-            state.advance(most).await?;
-            self.note(&mut state)?;
-        }
+        state.advance(offset, most).await?;
+        self.note(&mut state)?;
         let length = state.end().saturating_sub(offset).min(most);
         if length == 0 {
             return Ok(None);
@@ -217,21 +222,22 @@ impl Outgoing for Stream {
         let Some(spool) = state.spool.clone() else { return Ok(None) };
         let (piece, start) = (state.piece.clone(), state.start);
         let open = move || {
-            let (spool, piece) = (Arc::clone(&spool), piece.clone());
-            let state = (spool, piece, offset, offset + length);
+            let state = (spool.clone(), piece.clone(), offset, offset + length);
             let read = stream::try_unfold(state, move |(spool, piece, at, end)| async move {
                 if at >= end {
                     return Ok(None);
                 }
                 let bytes = if at < start {
-                    let most = usize::try_from(end.min(start) - at).unwrap_or(BLOCK).min(BLOCK);
-                    let file = Arc::clone(&spool);
-                    blocking(move || read_at(&file, at, most)).await?
+                    let (slot, block) = (spool.clone(), at..end.min(start).min(at + BLOCK));
+                    blocking(move || slot.read_at(block)).await.map_err(io::Error::other)?
                 } else {
                     let first = usize::try_from(at - start).unwrap_or(usize::MAX);
                     let last = usize::try_from(end - start).unwrap_or(usize::MAX);
                     piece.slice(first..last)
                 };
+                if bytes.is_empty() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
                 let next = at + bytes.len() as u64;
                 Ok(Some((bytes, (spool, piece, next, end))))
             });
@@ -252,26 +258,15 @@ impl Outgoing for Stream {
     async fn complete(&self) -> Result<(), Error> {
         let mut state = self.state.lock().await;
         while state.source.is_some() {
-            state.advance(CHUNK).await?;
+            let end = state.end();
+            state.advance(end, CHUNK).await?;
         }
         self.note(&mut state)
     }
 }
 
-fn read_at(file: &StdMutex<File>, at: u64, length: usize) -> io::Result<Bytes> {
-    let mut block = vec![0; length];
-    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-    file.seek(SeekFrom::Start(at))?;
-    file.read_exact(&mut block)?;
-    Ok(block.into())
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
-}
-
-fn broken(action: &'static str) -> impl FnOnce(io::Error) -> Error {
-    Error::local(action, std::env::temp_dir().join("an upload's temporary file"))
+fn temporary() -> Result<Slot, Error> {
+    let path = std::env::temp_dir().join("an upload's temporary file");
+    let file = tempfile::tempfile().map_err(Error::local("create", &path))?;
+    Ok(Slot::new(Arc::new(file), 0, &path))
 }
