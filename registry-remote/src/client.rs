@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 pub use self::builder::Builder as ClientBuilder;
 use crate::{
     CopyOptions, Error, Platform, Remote,
-    learnt::{Learnt, Lessons},
+    learnt::Lessons,
     remote::{OpenUploads, Places, Recent, Repositories, Turns},
     tuning::RANGED_CONNECTIONS,
 };
@@ -154,14 +154,6 @@ impl Client {
     /// its runtime runs.
     pub async fn abandon_uploads(&self) {
         self.state.uploads.abandon().await;
-    }
-
-    pub(crate) fn learnt(&self, registry: &Registry) -> Learnt {
-        self.state.lessons.of(registry)
-    }
-
-    pub(crate) fn learn(&self, registry: &Registry, lesson: impl FnOnce(&mut Learnt)) {
-        self.state.lessons.learn(registry, lesson);
     }
 
     pub(crate) fn state(&self) -> &State {

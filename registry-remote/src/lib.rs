@@ -37,7 +37,7 @@ pub use self::{
     memory::Memory,
     parts::{Part, Parts},
     platform::{Platform, PlatformError},
-    remote::{Blob, Referrers, Remote, Repositories, Tags},
+    remote::{Referrers, Remote, Repositories, Tags},
     store::{ByteStream, Complaint, Sink, Source, Stored, read_blob, verified_blob},
     summary::{PlatformSummary, Summary},
     verify::{Verified, Verifier},

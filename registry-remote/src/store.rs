@@ -15,7 +15,7 @@ use crate::{
     CopyListener, Descriptor, Error, Manifest, Mismatch, Parts, Plan, Platform, Verified, verify,
 };
 
-/// Bytes on their way.
+/// Bytes on their way, **not verified**: [`Verified`] is the stream that is.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
 /// See [`Source::complaint`]; it is told what was wrong.

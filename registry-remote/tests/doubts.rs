@@ -183,3 +183,16 @@ async fn a_manifest_that_cannot_be_read_now_is_not_deleted_now() {
         assert_eq!(origins.log().count("DELETE", "*"), usize::from(deleted));
     }
 }
+
+/// Of a replica that lags behind, it is not learnt that its registry does not answer `HEAD`.
+#[tokio::test]
+async fn e09_a_replica_that_lags_behind_answers_head_all_the_same() {
+    let (origins, app) =
+        scripted(|script| script.rule(on("HEAD", MANIFESTS).times(1, Reply::new(404))));
+    app.put_manifest_tags(&index(""), &tags(&["v1"])).await.unwrap();
+    for _ in 0..2 {
+        assert!(app.head_manifest(&Identifier::Tag(tag("v1"))).await.unwrap().is_some());
+    }
+    let log = origins.log();
+    assert_eq!((log.count("HEAD", MANIFESTS), log.count("GET", MANIFESTS)), (2, 1));
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use registry_name::{Digest, Identifier, Tag};
 use registry_remote::{
-    ArchiveSource, ArchiveWriter, Blob, Client, Composed, Compression, CopyOptions, Descriptor,
-    Fetched, Image, ImageBuilder, Index, Input, Layer, Layout, Manifest, Memory, Part, Parts, Plan,
+    ArchiveSource, ArchiveWriter, Client, Composed, Compression, CopyOptions, Descriptor, Fetched,
+    Image, ImageBuilder, Index, Input, Layer, Layout, Manifest, Memory, Part, Parts, Plan,
     Platform, Referrers, Remote, Repositories, Sink, Source, Tags, Version, copy, get, read_blob,
     select, verified_blob,
 };
@@ -21,7 +21,7 @@ fn every_public_future_is_send(
     (identifier, tag, digest): (&Identifier, &Tag, &Digest),
     (blob, parts, manifest, plan): (&Descriptor, &Parts, &Manifest, &Plan),
     (client, remote, platform): (&Client, &Remote, &Platform),
-    (mut tags, mut repositories, mut bytes): (Tags, Repositories, Blob),
+    (mut tags, mut repositories): (Tags, Repositories),
     (fetched, image, index, layer): (&Fetched, &Image, &Index, &Layer),
     (version, layout, mut composing): (&Version, &Layout, ImageBuilder),
 ) {
@@ -80,10 +80,8 @@ fn every_public_future_is_send(
     assert_send(remote.summary(identifier));
     assert_send(remote.get(identifier));
     assert_send(remote.get_if_changed(identifier, version));
-    assert_send(bytes.chunk());
     assert_send(remote.get_manifest(identifier));
     assert_send(remote.head_manifest(identifier));
-    assert_send(remote.put_manifest_as(manifest, Some(tag)));
     assert_send(remote.delete_manifest(digest));
     assert_send(remote.delete_tag(tag));
     assert_send(remote.referrers(digest, None));

@@ -112,7 +112,7 @@ async fn a_tag_is_deleted_or_the_error_says_what_else_it_is() {
         let app = remote(&client, &host, "app");
         let manifest = image(&memory, &[noise(1, 10)], Some("v1"));
         put(&memory, &app, "v1").await.unwrap();
-        app.put_manifest_as(&manifest, Some(&tag("same"))).await.unwrap();
+        app.put_manifest_tags(&manifest, &[tag("same")]).await.unwrap();
         image(&memory, &[noise(2, 10)], Some("other"));
         put(&memory, &app, "other").await.unwrap();
         match app.delete_tag(&tag("v1")).await {

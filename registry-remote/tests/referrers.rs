@@ -93,7 +93,7 @@ async fn p10_l09_writers_of_one_referrers_tag_lose_nothing_and_deletes_leave_it(
     ] {
         let (_stage, app) = played(Script::registry(bare()).rule(on("GET", API).always(reply)));
         let artifacts: Vec<_> = (0..6).map(artifact).collect();
-        let puts = artifacts.iter().map(|artifact| app.put_manifest_as(artifact, None));
+        let puts = artifacts.iter().map(|artifact| app.put_manifest_tags(artifact, &[]));
         for put in join_all(puts).await {
             put.unwrap();
         }
@@ -150,14 +150,14 @@ async fn p10_two_clients_that_write_one_list_at_the_same_time_lose_nothing() {
         };
         let (_, quick) = client(None);
         for n in 0..before {
-            quick.put_manifest_as(&artifact(n), None).await.unwrap();
+            quick.put_manifest_tags(&artifact(n), &[]).await.unwrap();
         }
         let (reached, writes) = oneshot::channel();
         let (go, released) = oneshot::channel();
         let (service, slow) = client(Some((reached, released)));
-        let first = tokio::spawn(async move { slow.put_manifest_as(&artifact(8), None).await });
+        let first = tokio::spawn(async move { slow.put_manifest_tags(&artifact(8), &[]).await });
         writes.await.unwrap();
-        quick.put_manifest_as(&artifact(9), None).await.unwrap();
+        quick.put_manifest_tags(&artifact(9), &[]).await.unwrap();
         go.send(()).unwrap();
         first.await.unwrap().unwrap();
         let found = quick.referrers(subject().digest(), None).await.unwrap().descriptors;
@@ -178,7 +178,7 @@ async fn p10_an_image_where_the_list_should_be_is_neither_read_nor_written_over(
     );
     let (stage, app) = played(Script::registry(registry));
     let errors = [
-        app.put_manifest_as(&artifact(1), None).await.unwrap_err(),
+        app.put_manifest_tags(&artifact(1), &[]).await.unwrap_err(),
         app.referrers(subject().digest(), None).await.unwrap_err(),
     ];
     for error in errors {
@@ -203,7 +203,7 @@ async fn p10_what_others_wrote_into_the_list_stays() {
     let (_stage, app) = played(Script::registry(bare()));
     let tags = [list_tag().tag().unwrap().clone()];
     app.put_raw(theirs.to_string(), Some(INDEX), &tags).await.unwrap();
-    app.put_manifest_as(&artifact(1), None).await.unwrap();
+    app.put_manifest_tags(&artifact(1), &[]).await.unwrap();
     let added = list(&app).await;
     assert_eq!(added["manifests"].as_array().unwrap().len(), 2);
     assert_eq!(added["manifests"][0], entry);
@@ -212,7 +212,7 @@ async fn p10_what_others_wrote_into_the_list_stays() {
     // Some write no entries as null.
     let null = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": null });
     app.put_raw(null.to_string(), Some(INDEX), &tags).await.unwrap();
-    app.put_manifest_as(&artifact(1), None).await.unwrap();
+    app.put_manifest_tags(&artifact(1), &[]).await.unwrap();
     assert_eq!(list(&app).await["manifests"].as_array().unwrap().len(), 1);
 }
 
@@ -220,7 +220,7 @@ async fn p10_what_others_wrote_into_the_list_stays() {
 async fn p10_only_what_was_read_is_replaced_where_the_registry_marks_it() {
     let (stage, app) = played(Script::registry(bare()));
     for n in 0..2 {
-        app.put_manifest_as(&artifact(n), None).await.unwrap();
+        app.put_manifest_tags(&artifact(n), &[]).await.unwrap();
     }
     let conditions = |stage: &Stage| -> Vec<_> {
         let log = stage.log();
@@ -245,7 +245,7 @@ async fn p10_only_what_was_read_is_replaced_where_the_registry_marks_it() {
         let rule = on("GET", LIST).always(Reply::registry().header("ETag", etag));
         let (stage, app) = played(Script::registry(bare()).rule(rule));
         for n in 0..2 {
-            app.put_manifest_as(&artifact(n), None).await.unwrap();
+            app.put_manifest_tags(&artifact(n), &[]).await.unwrap();
         }
         assert_eq!(conditions(&stage), [(Some("*".to_owned()), None), (None, None)], "{etag}");
     }
@@ -302,7 +302,7 @@ async fn p10_lists_that_are_copied_are_merged() {
     for (before, expected) in [(vec![], vec![1]), (vec![2], vec![2, 1])] {
         let (_stage, app) = played(Script::registry(bare()));
         for n in before {
-            app.put_manifest_as(&artifact(n), None).await.unwrap();
+            app.put_manifest_tags(&artifact(n), &[]).await.unwrap();
         }
         push(&memory, &app, tag.as_str()).await;
         let found = app.referrers(subject().digest(), None).await.unwrap().descriptors;
@@ -323,11 +323,11 @@ async fn lists_of_two_registries_do_not_wait_for_each_other() {
     let good = Stage::single(Script::registry(bare())).unwrap();
     let client = hasty();
     let app = remote(&client, silent.host(), "app");
-    let waits = tokio::spawn(async move { app.put_manifest_as(&artifact(1), None).await });
+    let waits = tokio::spawn(async move { app.put_manifest_tags(&artifact(1), &[]).await });
     silent.until("GET", LIST, 1).await.unwrap();
     let app = remote(&client, good.host(), "app");
     let artifact = artifact(1);
-    let put = app.put_manifest_as(&artifact, None);
+    let put = app.put_manifest_tags(&artifact, &[]);
     tokio::time::timeout(Duration::from_secs(20), put).await.unwrap().unwrap();
     waits.abort();
 }
@@ -338,7 +338,7 @@ async fn a_referrers_tag_that_is_not_to_be_used_is_neither_read_nor_written() {
     let stage = Stage::single(Script::registry(bare())).unwrap();
     let app = remote(&client, stage.host(), "app");
     let errors = [
-        app.put_manifest_as(&artifact(1), None).await.unwrap_err(),
+        app.put_manifest_tags(&artifact(1), &[]).await.unwrap_err(),
         app.referrers(subject().digest(), None).await.unwrap_err(),
     ];
     for error in errors {
@@ -352,7 +352,7 @@ async fn a_referrers_tag_that_is_not_to_be_used_is_neither_read_nor_written() {
     let registry = Registry::new().with_image("app", "v1", &Image::small());
     let stage = Stage::single(Script::registry(registry)).unwrap();
     let app = remote(&client, stage.host(), "app");
-    app.put_manifest_as(&artifact(1), None).await.unwrap();
+    app.put_manifest_tags(&artifact(1), &[]).await.unwrap();
     let found = app.referrers(subject().digest(), None).await.unwrap();
     assert_eq!((found.by_registry, found.descriptors.len()), (true, 1));
 }

@@ -237,7 +237,7 @@ async fn a_tag_is_deleted_alone_and_a_manifest_with_its_tags() {
     let manifest = image(&memory, &[noise(1, 10)], Some("v1"));
     push(&memory, &stage, "app", "v1").await;
     let remote = stage.remote("app");
-    remote.put_manifest_as(&manifest, Some(&tag("v2"))).await.unwrap();
+    remote.put_manifest_tags(&manifest, &[tag("v2")]).await.unwrap();
     remote.delete_tag(&tag("v1")).await.unwrap();
     assert_eq!(remote.tags().all().await.unwrap(), [tag("v2")]);
     remote.delete_manifest(manifest.digest()).await.unwrap();
@@ -258,7 +258,7 @@ async fn lists_come_page_by_page_and_whole() {
     let remote = stage.remote("app0");
     let names: Vec<_> = (0..5).map(|n| tag(&format!("v{n}"))).collect();
     for name in &names {
-        remote.put_manifest_as(&manifest, Some(name)).await.unwrap();
+        remote.put_manifest_tags(&manifest, std::slice::from_ref(name)).await.unwrap();
     }
     assert_eq!(remote.tags().all().await.unwrap(), names);
     let registry = remote.repository().registry();

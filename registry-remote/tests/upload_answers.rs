@@ -243,7 +243,7 @@ async fn p12_a_registry_that_keeps_something_else_is_found_out_where_that_is_ask
     let push = async |verify| {
         let client = Client::builder().verify_pushes(verify).build().unwrap();
         let remote = client.remote(&format!("{}/app", stage.host()).parse().unwrap());
-        remote.put_manifest_as(&index, Some(&"v1".parse().unwrap())).await
+        remote.put_manifest_tags(&index, &["v1".parse().unwrap()]).await
     };
     push(false).await.unwrap();
     let error = push(true).await.unwrap_err();

@@ -47,7 +47,7 @@ impl Remote {
     /// The manifest, if it refers to another one and this registry leaves the list of referrers to
     /// its clients, and to this one. What is there and broken may go.
     async fn referring(&self, identifier: &Identifier) -> Result<Option<Manifest>, Error> {
-        let keeps_referrers = self.client.learnt(&self.registry).keeps_referrers == Some(true);
+        let keeps_referrers = self.learnt().keeps_referrers == Some(true);
         if keeps_referrers || !self.client.uses_referrers_tag() {
             return Ok(None);
         }

@@ -27,7 +27,7 @@ const LISTEN: Duration = Duration::from_secs(2);
 /// never from where it redirected to. A server that ignores or breaks ranges is read from the
 /// start again, and what is known already is skipped.
 #[derive(Debug)]
-pub struct Blob {
+pub(super) struct Blob {
     remote: Remote,
     descriptor: Descriptor,
     /// Where it is asked for, if not of the registry.
@@ -90,7 +90,7 @@ impl Blob {
     ///
     /// What could not be recovered from. [`Error::Integrity`] where the registry announces or
     /// sends another size than the descriptor's.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if self.progress.is_complete() {
                 return self.listen().await;
@@ -115,7 +115,7 @@ impl Blob {
     }
 
     /// The bytes as a stream, until the end or the first error.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send {
         stream::try_unfold(self, |mut blob| async move {
             Ok(blob.chunk().await?.map(|chunk| (chunk, blob)))
         })

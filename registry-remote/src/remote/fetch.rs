@@ -33,6 +33,8 @@ enum Head {
     Unusable,
     /// An error without a reason.
     Refused,
+    /// Nothing was asked, since this registry does not answer HEAD.
+    Unasked,
 }
 
 impl Remote {
@@ -63,7 +65,7 @@ impl Remote {
         identifier: &Identifier,
         previous: &Version,
     ) -> Result<Option<Fetched>, Error> {
-        if self.client.learnt(&self.registry).no_condition {
+        if self.learnt().no_condition {
             let found = self.head_manifest(identifier).await?;
             if found.is_some_and(|found| found.digest == previous.digest) {
                 return Ok(None);
@@ -77,7 +79,7 @@ impl Remote {
         if fetched.descriptor().digest != previous.digest {
             return Ok(Some(fetched));
         }
-        self.client.learn(&self.registry, |learnt| learnt.no_condition = true);
+        self.learn(|learnt| learnt.no_condition = true);
         Ok(None)
     }
 
@@ -105,40 +107,43 @@ impl Remote {
         &self,
         identifier: &Identifier,
     ) -> Result<Option<Descriptor>, Error> {
-        let no_head = self.client.learnt(&self.registry).no_head;
-        let head = if no_head { Head::Refused } else { self.head(identifier).await? };
-        if let Head::Found(descriptor) = head {
-            return Ok(Some(*descriptor));
-        }
-        match self.get(identifier).await {
-            Ok(found) => {
-                if !matches!(head, Head::Refused) {
-                    self.client.learn(&self.registry, |learnt| learnt.no_head = true);
-                }
-                let Descriptor { media_type, digest, size, .. } = found.descriptor().clone();
-                Ok(Some(Descriptor::new(media_type, digest, size)))
-            }
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        match self.head(identifier).await? {
+            Head::Found(descriptor) => Ok(Some(*descriptor)),
+            head => self.get_after(&head, identifier).await,
         }
     }
 
     /// The digest of what is named, where a `HEAD` that says there is nothing can be believed:
     /// the worst that comes of it is work that was not needed.
     pub(super) async fn probe(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
-        if !self.client.learnt(&self.registry).no_head {
-            match self.head(identifier).await? {
-                Head::Found(descriptor) => return Ok(Some(descriptor.digest)),
-                Head::Missing => return Ok(None),
-                Head::Unusable => self.client.learn(&self.registry, |learnt| learnt.no_head = true),
-                Head::Refused => {}
-            }
+        match self.head(identifier).await? {
+            Head::Found(descriptor) => Ok(Some(descriptor.digest)),
+            Head::Missing => Ok(None),
+            head => Ok(self.get_after(&head, identifier).await?.map(|found| found.digest)),
         }
-        match self.get(identifier).await {
-            Ok(found) => Ok(Some(found.descriptor().digest.clone())),
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    }
+
+    /// What a `GET` says after a `HEAD` that was no use, and what that says of the registry's `HEAD`.
+    async fn get_after(
+        &self,
+        head: &Head,
+        identifier: &Identifier,
+    ) -> Result<Option<Descriptor>, Error> {
+        // A replica that lags behind is not wrong about anything else.
+        let lags = self.client.state().recent.was_written(&self.repository, identifier);
+        let found = match self.get(identifier).await {
+            Ok(found) => Some(found),
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let lied = matches!(head, Head::Missing) && found.is_some() && !lags;
+        if lied || matches!(head, Head::Unusable) {
+            self.learn(|learnt| learnt.no_head = true);
         }
+        Ok(found.map(|found| {
+            let Descriptor { media_type, digest, size, .. } = found.descriptor().clone();
+            Descriptor::new(media_type, digest, size)
+        }))
     }
 
     /// `None`: it is what the condition says.
@@ -200,6 +205,9 @@ impl Remote {
     }
 
     async fn head(&self, identifier: &Identifier) -> Result<Head, Error> {
+        if self.learnt().no_head {
+            return Ok(Head::Unasked);
+        }
         let request = self
             .request(Method::HEAD, &format!("manifests/{identifier}"), self.pull())
             .accept(media_type::MANIFESTS)

@@ -21,20 +21,19 @@ use registry_authn::{Resource, Scopes};
 use registry_name::{Digest, Identifier, Registry, Repository, Tag};
 use registry_transport::{Budget, Error as TransportError, ErrorKind, Request};
 
-use self::suspects::Suspects;
-pub use self::{
-    download::Blob,
-    referrers::Referrers,
-    tags::{Repositories, Tags},
-};
+use self::{download::Blob, suspects::Suspects};
 pub(crate) use self::{
     recent::Recent,
     referrers::Turns,
     upload::{OpenUploads, Places},
 };
+pub use self::{
+    referrers::Referrers,
+    tags::{Repositories, Tags},
+};
 use crate::{
     ByteStream, Client, Complaint, CopyListener, Descriptor, Error, Manifest, Part, Parts,
-    Platform, Sink, Source, Stored, copy::Listener, local::save::save, referrer,
+    Platform, Sink, Source, Stored, copy::Listener, learnt::Learnt, local::save::save, referrer,
 };
 
 /// A repository of a registry. Cheap to clone.
@@ -152,6 +151,15 @@ impl Remote {
             .resource(Resource::Repository(self.repository.clone()))
             .scopes(scopes);
         if self.upstream { request.upstream() } else { request }
+    }
+
+    /// What the registry turned out to do or not to do.
+    fn learnt(&self) -> Learnt {
+        self.client.state().lessons.of(&self.registry)
+    }
+
+    fn learn(&self, lesson: impl FnOnce(&mut Learnt)) {
+        self.client.state().lessons.learn(&self.registry, lesson);
     }
 
     fn pull(&self) -> Scopes {

@@ -77,20 +77,6 @@ enum Many {
 }
 
 impl Remote {
-    /// Stores a manifest's exact bytes, by its digest or under a tag; see
-    /// [`put_manifest_tags`](Self::put_manifest_tags).
-    ///
-    /// # Errors
-    ///
-    /// As [`put_manifest_tags`](Self::put_manifest_tags).
-    pub async fn put_manifest_as(
-        &self,
-        manifest: &Manifest,
-        tag: Option<&Tag>,
-    ) -> Result<(), Error> {
-        self.put_manifest_tags(manifest, tag.map(std::slice::from_ref).unwrap_or_default()).await
-    }
-
     /// Stores a manifest's exact bytes and points these tags at it; without a tag it is known by
     /// its digest alone. What it needs must be there: blobs before images, images before indexes.
     ///
@@ -113,7 +99,7 @@ impl Remote {
         let keeps_referrers = self.put_tags(&Raw::of(manifest), tags).await?;
         match manifest.subject() {
             Some(_) if keeps_referrers => {
-                self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
+                self.learn(|learnt| learnt.keeps_referrers = Some(true));
                 Ok(())
             }
             Some(_) => self.keep_referrer(manifest).await,
@@ -168,7 +154,7 @@ impl Remote {
         // A tag alone makes the manifest known by its sha256 as well, and by nothing else.
         let mut by_digest = !tags.is_empty() && raw.digest.algorithm() == Algorithm::Sha256;
         let mut doubt = None;
-        if tags.len() > 1 && self.client.learnt(&self.registry).many_tags != Some(false) {
+        if tags.len() > 1 && self.learnt().many_tags != Some(false) {
             for tags in tags.chunks(MANY) {
                 match self.put_many(raw, tags).await? {
                     Many::Stored(receipt) => {
@@ -213,13 +199,13 @@ impl Remote {
                 return self.calm_down(error, &budget, &what).await.map(Many::Doubtful);
             }
             Err(error) if is_misunderstood(&error) => {
-                self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(false));
+                self.learn(|learnt| learnt.many_tags = Some(false));
                 return Ok(Many::Unknown);
             }
             Err(error) => return Err(failed(&what, error)),
         };
         let known = !receipt.tags.is_empty();
-        self.client.learn(&self.registry, |learnt| learnt.many_tags = Some(known));
+        self.learn(|learnt| learnt.many_tags = Some(known));
         for tag in &receipt.tags {
             let name = Identifier::Tag(tag.clone());
             self.client.state().recent.wrote(&self.repository, &name, raw.digest);

@@ -153,7 +153,7 @@ impl Upload<'_> {
     /// The verified bytes of a small blob, where the registry may take it in one request, and need
     /// not be asked whether it has it.
     async fn small(&self) -> Result<Option<Bytes>, Error> {
-        let learnt = self.remote.client.learnt(&self.remote.registry);
+        let learnt = self.remote.learnt();
         let from = self.source.mount_from(&self.descriptor.digest);
         let is_home = from == Some(&self.remote.repository);
         let asks = is_home || self.known.is_some() || self.mountable().is_some();
@@ -169,7 +169,7 @@ impl Upload<'_> {
                 let begun = post_whole(self.remote, self.descriptor, bytes).await;
                 let begun = begun.map_err(|error| self.error(error))?;
                 let took = matches!(begun, Begun::Stored);
-                self.learn(|learnt| learnt.single_post = Some(took));
+                self.remote.learn(|learnt| learnt.single_post = Some(took));
                 match begun {
                     Begun::Stored => Ok(Begins::Stored(Stored::Written)),
                     Begun::Session(session) => Ok(Begins::Session(session)),
@@ -185,7 +185,7 @@ impl Upload<'_> {
     /// something about the source, or about the registry; either is remembered.
     async fn ask(&self) -> Result<Begins, Error> {
         let target = &self.remote.repository;
-        let learnt = self.remote.client.learnt(&self.remote.registry);
+        let learnt = self.remote.learnt();
         if learnt.no_mount {
             return self.plain().await;
         }
@@ -205,7 +205,7 @@ impl Upload<'_> {
         let about_source =
             matches!(refused.status().map(|status| status.as_u16()), None | Some(401 | 403 | 404));
         let Some(from) = source.filter(|_| about_source) else {
-            self.learn(|learnt| {
+            self.remote.learn(|learnt| {
                 if source.is_some() {
                     learnt.no_mount = true;
                 } else {
@@ -215,13 +215,13 @@ impl Upload<'_> {
             });
             return self.plain().await;
         };
-        self.learn(|learnt| {
+        self.remote.learn(|learnt| {
             learnt.no_mount_from.insert(from.clone());
         });
         // The upload has to be begun in any case; perhaps the registry knows where else to look.
         match self.mount(None).await? {
             Begun::Stored => {
-                self.learn(|learnt| learnt.finds_mounts = true);
+                self.remote.learn(|learnt| learnt.finds_mounts = true);
                 Ok(Begins::Stored(Stored::Mounted))
             }
             Begun::Session(session) => Ok(Begins::Session(session)),
@@ -269,10 +269,6 @@ impl Upload<'_> {
                 && **from != self.remote.repository
         });
         elsewhere.next()
-    }
-
-    fn learn(&self, lesson: impl FnOnce(&mut crate::learnt::Learnt)) {
-        self.remote.client.learn(&self.remote.registry, lesson);
     }
 
     fn name(&self) -> String {

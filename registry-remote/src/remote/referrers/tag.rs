@@ -42,7 +42,7 @@ impl Remote {
         let listed = self.list_referrers(&subject.digest, None).await?;
         let is_ours = |entry: &Descriptor| entry.digest == *manifest.digest();
         if listed.is_some_and(|listed| listed.iter().any(is_ours)) {
-            self.client.learn(&self.registry, |learnt| learnt.keeps_referrers = Some(true));
+            self.learn(|learnt| learnt.keeps_referrers = Some(true));
             return Ok(());
         }
         self.check_tag_use(&subject.digest)?;

@@ -13,10 +13,13 @@ use registry_transport::{
 use url::Url;
 
 use super::{Session, progress::Next, progress::Progress};
-use crate::{Descriptor, Error, Mismatch, remote::Remote, tuning};
+use crate::{
+    Descriptor, Error, Mismatch,
+    remote::{Remote, fetch::announced},
+    tuning,
+};
 
 const BYTES: &str = "application/octet-stream";
-const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 
 /// What came of the request that begins an upload.
@@ -199,8 +202,7 @@ pub(super) fn patched(
 
 /// Whether an answer to a commit names what was committed; one that names nothing does, too.
 pub(super) fn names(response: &Response, digest: &Digest) -> bool {
-    let said = response.header(DIGEST).and_then(|text| text.parse::<Digest>().ok());
-    said.is_none_or(|said| said == *digest || said.algorithm() != digest.algorithm())
+    announced(response).is_none_or(|said| said == *digest || said.algorithm() != digest.algorithm())
 }
 
 /// Whether the registry gave one of these codes.
@@ -247,7 +249,7 @@ fn begun(
         Err(error) => return Err(error),
     };
     if let Some(least) = response.header(CHUNK_MIN).and_then(|text| text.parse().ok()) {
-        remote.client.learn(&remote.registry, |learnt| learnt.chunk_min = least);
+        remote.learn(|learnt| learnt.chunk_min = least);
     }
     if let Some(session) = session {
         return Ok(Begun::Session(session));

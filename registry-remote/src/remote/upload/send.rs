@@ -91,7 +91,7 @@ impl<'a> Sending<'a> {
         session: &mut Session,
         progress: &mut Progress,
     ) -> Result<Step, Error> {
-        let learnt = self.remote.client.learnt(&self.remote.registry);
+        let learnt = self.remote.learnt();
         if learnt.chunks == Some(false) {
             self.content.complete().await?;
         }
@@ -113,7 +113,7 @@ impl<'a> Sending<'a> {
         match patch(self.remote, session.url(), offset, body, &self.budget).await {
             Ok(response) => {
                 if response.status().is_success() {
-                    self.learn(|learnt| learnt.chunks = Some(true));
+                    self.remote.learn(|learnt| learnt.chunks = Some(true));
                 }
                 let next = patched(session, progress, &response, offset + size);
                 self.budget.advanced(progress.offset().saturating_sub(offset));
@@ -156,7 +156,7 @@ impl<'a> Sending<'a> {
             return Ok(Step::Lost(self.unsupported("the registry stored something else")));
         }
         if let Some(size) = self.content.size().filter(|_| self.cut) {
-            self.learn(|learnt| learnt.refuse(size));
+            self.remote.learn(|learnt| learnt.refuse(size));
         }
         Ok(Step::Stored)
     }
@@ -172,15 +172,15 @@ impl<'a> Sending<'a> {
         if let Some(failure) = self.content.failure() {
             return Err(failure);
         }
-        let learnt = self.remote.client.learnt(&self.remote.registry);
+        let learnt = self.remote.learnt();
         let kind = error.kind();
         match kind {
             ErrorKind::TooLarge if may_shrink(&learnt, size) => {
-                self.learn(|learnt| learnt.refuse(size));
+                self.remote.learn(|learnt| learnt.refuse(size));
                 return Ok(Step::Next(Next::On));
             }
             _ if !commit && refuses_pieces(&learnt, &error) => {
-                self.learn(|learnt| learnt.chunks = Some(false));
+                self.remote.learn(|learnt| learnt.chunks = Some(false));
                 let unused = progress.offset() == 0;
                 *progress = Progress::default();
                 let lost = || Step::Lost(self.error(error));
@@ -215,7 +215,7 @@ impl<'a> Sending<'a> {
         progress: &mut Progress,
     ) -> Result<Step, Error> {
         let before = progress.offset();
-        let pieces = self.remote.client.learnt(&self.remote.registry).chunks != Some(false);
+        let pieces = self.remote.learnt().chunks != Some(false);
         let next = if pieces {
             ask(self.remote, session, progress, &self.budget).await
         } else {
@@ -260,10 +260,6 @@ impl<'a> Sending<'a> {
             ""
         };
         Error::registry(|| format!("{}{hint}", self.name))(error)
-    }
-
-    fn learn(&self, lesson: impl FnOnce(&mut Learnt)) {
-        self.remote.client.learn(&self.remote.registry, lesson);
     }
 
     fn error(&self, error: TransportError) -> Error {
