@@ -220,6 +220,7 @@ async fn a_dry_run_says_what_would_move_and_moves_nothing() {
     let outcome = bench.run(&["pull", "--dry-run", &target, &bench.word("out")]).await;
     assert_eq!(outcome.exit, Exit::Done);
     assert!(outcome.stderr.contains("would write 1 manifest"), "{outcome:?}");
+    assert!(outcome.stderr.contains(", with about "), "{outcome:?}");
     assert!(!bench.path("out").exists());
 }
 

@@ -147,7 +147,12 @@ async fn layers_of_a_base_elsewhere_are_read_from_there() {
     let home: Arc<dyn Sink> = Arc::new(stage.remote("app"));
     assert!(plan.bytes_to_move(source.as_ref(), home.as_ref()) < 1000);
     assert_eq!(plan.requests(source.as_ref(), home.as_ref()), 2 + 2 * 2 + 1);
-    let report = plan.run(&source, &sink, &options).await.unwrap();
+    let small = plan.blobs().iter().filter(|blob| blob.size <= 64 << 10).count();
+    let run = other.requests(plan.run(&source, &sink, &options));
+    let ((report, written), read) = stage.requests(run).await;
+    let report = report.unwrap();
+    // What is small begins its upload and ends it in one request here.
+    assert_eq!(read.len() + written.len(), 4 * 2 + 2 + 1 - small, "{read:#?} {written:#?}");
     assert_eq!((report.written, report.mounted), (4, 0));
     let moved = events.lock().unwrap().iter().fold(0, |sum, event| match event {
         CopyEvent::Moved { bytes, .. } => sum + bytes,

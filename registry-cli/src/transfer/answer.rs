@@ -46,9 +46,9 @@ pub(super) struct Planned {
     manifests: usize,
     /// Blobs that the destination lacks.
     blobs: usize,
-    /// That would be moved, at most.
+    /// That would be moved, where every mount succeeds.
     bytes: u64,
-    /// That would be made, at most.
+    /// That would be made, about.
     requests: usize,
 }
 
@@ -122,7 +122,7 @@ impl Planned {
 
     pub(super) fn summary(&self) -> String {
         format!(
-            "would write {}, {} of {}, with {} requests at most",
+            "would write {}, {} of {}, with about {} requests",
             progress::count(self.manifests, "manifest"),
             progress::count(self.blobs, "blob"),
             progress::size(self.bytes),

@@ -24,15 +24,16 @@ impl Plan {
         Ok(self)
     }
 
-    /// Bytes that [`Plan::run`] moves at most: none of what a registry takes from one of its own
-    /// repositories.
+    /// Bytes that [`Plan::run`] moves where a registry takes from its own repositories what they
+    /// have. It need not, as where the login may not read them: then that moves, too.
     pub fn bytes_to_move(&self, source: &dyn Source, sink: &dyn Sink) -> u64 {
         let moving = self.blobs().iter().filter(|blob| !is_mounted(source, sink, &blob.digest));
         moving.fold(0, |sum, blob| sum.saturating_add(blob.size))
     }
 
-    /// Requests that [`Plan::run`] makes to registries at most, where none fails, no blob comes in
-    /// parts and no token is needed.
+    /// Requests that [`Plan::run`] makes to registries, about: one that takes a small blob at once is
+    /// sent fewer; one that refuses a mount, keeps no referrers or is asked for tokens, more. What
+    /// fails, comes in parts or is read back is not counted.
     pub fn requests(&self, source: &dyn Source, sink: &dyn Sink) -> usize {
         let to_registry = sink.repository().is_some();
         let blobs = self.blobs().iter().map(|blob| {
