@@ -58,12 +58,14 @@ pub enum Error {
         reason: String,
     },
     /// No entry of an index is for the platform that was asked for.
-    #[error("no image for platform {wanted}; {}", offers(.offered))]
+    #[error("no image for platform {wanted}; {}{}", offers(.offered), within(.image.as_deref()))]
     NoPlatform {
         /// What was asked for.
         wanted: Box<Platform>,
         /// What the index offers.
         offered: Vec<Platform>,
+        /// Which image it is, where that was not asked for alone.
+        image: Option<String>,
     },
     /// A request that this store, this registry or this program does not offer.
     #[error("{what}")]
@@ -273,6 +275,10 @@ impl fmt::Display for Mismatch {
             Self::Encoding(reason) => write!(f, "it cannot be uncompressed ({reason})"),
         }
     }
+}
+
+fn within(image: Option<&str>) -> String {
+    image.map_or_else(String::new, |image| format!(" ({image})"))
 }
 
 fn offers(offered: &[Platform]) -> String {

@@ -231,7 +231,7 @@ impl Extend<Platform> for Offers {
 }
 
 fn none(wanted: &Platform, offered: Offers) -> Error {
-    Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: offered.list }
+    Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: offered.list, image: None }
 }
 
 /// As [`child`], where there is leave to read it.
@@ -301,9 +301,11 @@ async fn check_alone(
     image.check_understood(&format!("{} of {}", image.digest(), source.location()))?;
     let Some(said) = platform_of(source, image).await? else { return Ok(()) };
     match wanted.iter().find(|wanted| said.contradicts(wanted)) {
-        Some(wanted) => {
-            Err(Error::NoPlatform { wanted: Box::new(wanted.clone()), offered: vec![said] })
-        }
+        Some(wanted) => Err(Error::NoPlatform {
+            wanted: Box::new(wanted.clone()),
+            offered: vec![said],
+            image: None,
+        }),
         None => Ok(()),
     }
 }

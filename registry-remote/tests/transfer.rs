@@ -10,7 +10,7 @@ use registry_name::Identifier;
 use registry_remote::{
     CopyOptions, Error, ErrorKind, Manifest, Memory, Sink, Source, copy, media_type,
 };
-use stage::{Stage, image, image_with, index, noise, tag};
+use stage::{Stage, image, image_with, index, json, noise, tag};
 
 type Shared = Arc<Memory>;
 
@@ -111,10 +111,44 @@ async fn one_platform_is_an_image_and_several_are_an_index() {
 
     options.platforms.push("plan9/mips".parse().unwrap());
     let error = pull(&stage, "app", "v1", &options).await.unwrap_err();
+    let place = Source::location(&stage.remote("app"));
     assert_eq!(
         error.to_string(),
-        "no image for platform plan9/mips; offered: linux/amd64, linux/arm64/v8, linux/s390x"
+        format!(
+            "no image for platform plan9/mips; offered: linux/amd64, linux/arm64/v8, linux/s390x (v1 of {place})"
+        )
     );
+}
+
+/// Among many tags it matters which one has no such image; and a list of referrers has none at all.
+#[tokio::test]
+async fn a_platform_is_asked_of_images_and_the_one_that_lacks_it_is_named() {
+    let memory = Shared::default();
+    let (linux, windows) =
+        (image(&memory, &[noise(1, 10)], None), image(&memory, &[noise(2, 10)], None));
+    index(&memory, &[(&linux, "linux/amd64")], "v1");
+    index(&memory, &[(&windows, "windows/amd64")], "win");
+    let list = tag(&linux.digest().to_string().replacen(':', "-", 1));
+    let signature = json(image(&memory, &[noise(3, 10)], None).descriptor());
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{signature}]}}"#,
+        media_type::OCI_INDEX
+    );
+    memory.add_manifest(Manifest::new(text, None, "test").unwrap(), Some(list.clone()));
+    let source: Arc<dyn Source> = memory;
+    let mut options = CopyOptions::default();
+    options.platforms = vec!["linux/amd64".parse().unwrap()];
+    for (tags, fails) in
+        [(vec![tag("v1"), list.clone()], false), (vec![tag("v1"), tag("win")], true)]
+    {
+        let sink: Arc<dyn Sink> = Arc::new(Memory::new());
+        let wanted: Vec<_> = tags.iter().map(copy::Wanted::tag).collect();
+        match copy::plan(&source, &wanted, &sink, &options).await {
+            Ok(plan) if !fails => assert_eq!(plan.manifests().len(), 3),
+            Err(error) if fails => assert!(error.to_string().contains("(win of "), "{error}"),
+            other => panic!("{tags:?}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -274,7 +308,7 @@ async fn an_artifact_with_a_subject_is_listed_as_a_referrer() {
     let subject = image(&memory, &[noise(1, 10)], Some("v1"));
     let fields = format!(
         r#""artifactType":"application/x.test","annotations":{{"k":"v"}},"subject":{},"#,
-        stage::json(subject.descriptor())
+        json(subject.descriptor())
     );
     let artifact = image_with(&memory, &[noise(2, 10)], &fields);
     memory.add_manifest(artifact.clone(), Some(tag("artifact")));
@@ -317,8 +351,7 @@ async fn g09_content_that_is_embedded_in_its_descriptor_is_not_fetched() {
     let mut fetched = Vec::new();
     for (data, name) in [("e30=", "right"), ("e31=", "wrong")] {
         config.data = Some(data.to_owned());
-        let text =
-            format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, stage::json(&config));
+        let text = format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, json(&config));
         memory.add_manifest(Manifest::new(text, None, "test").unwrap(), Some(tag(name)));
         push(&memory, &stage, "app", name).await;
         let all = CopyOptions::default();

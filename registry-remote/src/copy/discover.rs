@@ -16,8 +16,8 @@ use super::{
     plan::{Found, Node, Root},
 };
 use crate::{
-    Descriptor, Error, Manifest, Platform, Sink, Source, limits::Allowance, media_type, select,
-    store::named_manifest,
+    Descriptor, Error, Manifest, Platform, Sink, Source, limits::Allowance, media_type, referrer,
+    select, store::named_manifest,
 };
 
 /// Looks at both sides, and reads every manifest that has to be written.
@@ -64,7 +64,9 @@ pub(super) struct Look {
 /// Asks the source for an image and the sink for its tags, at the same time.
 pub(super) async fn look(ends: Ends<'_>, wanted: Wanted, companion: bool) -> Result<Look, Error> {
     let Ends { source, sink, options, .. } = ends;
-    let platforms = if companion { &[][..] } else { &options.platforms };
+    // A list of referrers names none.
+    let is_list = matches!(&wanted.from, Identifier::Tag(tag) if referrer::is_list_tag(tag));
+    let platforms = if companion || is_list { &[][..] } else { &options.platforms };
     let named = root(ends, &wanted.from, platforms);
     let tags = wanted.tags.iter().map(|tag| Identifier::Tag(tag.clone()));
     let there = future::try_join_all(tags.map(|tag| async move { sink.resolve(&tag).await }));
@@ -110,14 +112,23 @@ async fn root(
     if named.is_schema1() && platforms.is_empty() {
         return Ok((sized(source.as_ref(), named).await?, true));
     }
+    let of_image = |error| match error {
+        Error::NoPlatform { wanted, offered, .. } => {
+            let image = Some(format!("{identifier} of {}", source.location()));
+            Error::NoPlatform { wanted, offered, image }
+        }
+        other => other,
+    };
     match platforms {
         [] => Ok((named, true)),
         [one] if !one.is_wildcard() => {
-            Ok((select::image_within(source.as_ref(), named, one, allowance).await?, true))
+            let image = select::image_within(source.as_ref(), named, one, allowance).await;
+            Ok((image.map_err(of_image)?, true))
         }
         several => {
             let digest = named.digest().clone();
-            let narrowed = select::entries(source.as_ref(), named, several, allowance).await?;
+            let narrowed = select::entries(source.as_ref(), named, several, allowance).await;
+            let narrowed = narrowed.map_err(of_image)?;
             let is_stored = *narrowed.digest() == digest;
             Ok((narrowed, is_stored))
         }
