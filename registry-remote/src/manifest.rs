@@ -3,7 +3,7 @@
 mod kind;
 mod schema1;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use registry_name::{Algorithm, Digest};
@@ -20,12 +20,15 @@ use crate::{Descriptor, Error, Mismatch, Platform, media_type, verify};
 /// Docker's schema 1 is carried, not understood: such a manifest has neither configuration nor
 /// layers here, only [`fs_layers`](Self::fs_layers). Of a type that nobody here knows not even that
 /// is read, only what an index or a list of referrers says of any manifest.
+///
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     bytes: Bytes,
     descriptor: Descriptor,
-    document: Document,
-    fs_layers: Vec<Digest>,
+    /// May take several times the room of the bytes.
+    document: Arc<Document>,
+    fs_layers: Arc<[Digest]>,
 }
 
 /// The fields that a client acts on. Unknown ones stay in the bytes; a known one that is given
@@ -131,6 +134,7 @@ impl Manifest {
         }
         let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         descriptor.artifact_type = document.artifact_type.clone().filter(|kind| !kind.is_empty());
+        let (document, fs_layers) = (Arc::new(document), fs_layers.into());
         Ok(Self { bytes, descriptor, document, fs_layers })
     }
 
@@ -183,7 +187,7 @@ impl Manifest {
     /// The same, where the [`fs_layers`](Self::fs_layers) are known with their sizes: they are
     /// [`children`](Self::children) from then on.
     pub(crate) fn with_blobs(mut self, blobs: Vec<Descriptor>) -> Self {
-        self.document.layers = Some(blobs);
+        Arc::make_mut(&mut self.document).layers = Some(blobs);
         self
     }
 

@@ -320,3 +320,11 @@ fn an_array_is_no_manifest_although_its_items_would_fit_the_fields() {
         assert!(reason.contains("it is no JSON object"), "{reason}");
     }
 }
+
+#[test]
+fn a_clone_shares_what_was_read() {
+    let entry = r#"{"mediaType":"x","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","size":1}"#;
+    let text = format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#);
+    let index = Manifest::new(text, Some(media_type::OCI_INDEX), "test").unwrap();
+    assert!(std::ptr::eq(index.manifests(), index.clone().manifests()));
+}
