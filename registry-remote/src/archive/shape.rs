@@ -1,7 +1,7 @@
 //! What an archive will look like, to the byte, before anything is written.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
 };
 
@@ -235,8 +235,8 @@ fn check_image<'a>(parts: &Parts<'a>) -> Result<&'a Manifest, Error> {
         let what = || format!("the size of configuration {} in a docker archive", config.digest);
         check_size(config.size, MAX_CONFIG, what)?;
     }
-    let planned = |layer: &&Descriptor| parts.blobs.iter().any(|blob| blob.digest == layer.digest);
-    match root.layers().iter().find(|layer| !planned(layer)) {
+    let planned: HashSet<_> = parts.blobs.iter().map(|blob| &blob.digest).collect();
+    match root.layers().iter().find(|layer| !planned.contains(&layer.digest)) {
         None => Ok(root),
         Some(layer) => Err(Error::Unsupported {
             what: format!(

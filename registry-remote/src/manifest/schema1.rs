@@ -1,6 +1,8 @@
 //! Docker's schema 1, as far as it has to be known to be carried
 //! ([distribution, manifest v2 schema 1](https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/manifest-v2-1.md)).
 
+use std::collections::HashSet;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use registry_name::Digest;
 use serde::{Deserialize, de::IgnoredAny};
@@ -54,13 +56,9 @@ struct Protected {
 /// The blobs, each once, in the order in which they are listed: the topmost first.
 pub(super) fn blobs(bytes: &[u8]) -> Result<Vec<Digest>, serde_json::Error> {
     let document: Document = serde_json::from_slice(bytes)?;
-    let mut blobs: Vec<Digest> = Vec::new();
-    for layer in document.fs_layers {
-        if !blobs.contains(&layer.blob_sum) {
-            blobs.push(layer.blob_sum);
-        }
-    }
-    Ok(blobs)
+    let mut seen = HashSet::new();
+    let blobs = document.fs_layers.into_iter().map(|layer| layer.blob_sum);
+    Ok(blobs.filter(|blob| seen.insert(blob.clone())).collect())
 }
 
 /// Whether these bytes carry signatures.
