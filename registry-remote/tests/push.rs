@@ -154,17 +154,6 @@ async fn registries_of_other_makes_take_streams() {
     }
 }
 
-#[tokio::test]
-async fn a_stream_that_breaks_leaves_no_session() {
-    let stage = origin::Stage::single(Script::registry(Scripted::new())).unwrap();
-    let remote = remote(&hasty(), stage.host(), "app");
-    let broken = || Error::Unsupported { what: "the well is dry".to_owned() };
-    let pieces = [Ok(noise(1, 20 << 20).into()), Err(broken())];
-    let error = remote.upload(media_type::OCI_LAYER, Input::stream(Box::pin(stream::iter(pieces))));
-    assert_eq!(error.await.unwrap_err().to_string(), "the well is dry");
-    assert_eq!(stage.log().count("DELETE", UPLOADS), 1);
-}
-
 /// A source whose blobs are not what they were.
 #[derive(Debug)]
 struct Changed(Vec<u8>);
@@ -215,42 +204,6 @@ async fn u22_a_blob_named_by_sha512_is_announced_as_such() {
     let (stored, requests) = stage.requests(remote.put_blob(&blob, &source)).await;
     assert_eq!(stored.unwrap(), Stored::Written);
     assert!(requests[0].ends_with("&digest-algorithm=sha512"), "{requests:?}");
-}
-
-#[tokio::test]
-async fn u25_an_upload_that_is_dropped_deletes_its_session() {
-    let script = Script::registry(Scripted::new())
-        .rule(on("PUT", UPLOADS).always(Reply::new(500).unsaid(End::Hold)));
-    let stage = origin::Stage::single(script).unwrap();
-    let client = hasty();
-    let memory = Arc::new(Memory::new());
-    let blob = memory.add_blob("x", noise(1, 300_000));
-    let source: Arc<dyn Source> = memory;
-    let remote = remote(&client, stage.host(), "app");
-    let upload = tokio::spawn(async move { remote.put_blob(&blob, &source).await });
-    stage.until("PUT", UPLOADS, 1).await.unwrap();
-    upload.abort();
-    let _ = upload.await;
-    stage.until("DELETE", UPLOADS, 1).await.unwrap();
-}
-
-/// Each of them may have left a session behind.
-#[tokio::test]
-async fn an_upload_whose_beginning_stays_in_doubt_is_begun_three_times_at_most() {
-    let lost = Reply::registry().status(502);
-    let script = Script::registry(Scripted::new()).rule(on("POST", UPLOADS).always(lost));
-    let stage = origin::Stage::single(script).unwrap();
-    let memory = Arc::new(Memory::new());
-    let blobs = [100, 100_000].map(|size| memory.add_blob("x", noise(1, size)));
-    let source: Arc<dyn Source> = memory;
-    let app = remote(&hasty(), stage.host(), "app");
-    for (done, blob) in blobs.iter().enumerate() {
-        let error = app.put_blob(blob, &source).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Network, "{error}");
-        assert_eq!(stage.log().count("POST", UPLOADS), 3 * (done + 1));
-    }
-    app.check_push().await.unwrap_err();
-    assert_eq!(stage.log().count("POST", UPLOADS), 9);
 }
 
 #[tokio::test]
@@ -397,18 +350,6 @@ impl Source for TestSource {
     async fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         self.0.open_blob(blob, offset).await
     }
-}
-
-#[tokio::test]
-async fn a_right_to_push_is_checked_and_leaves_nothing() {
-    let stage = Stage::start().await;
-    let (checked, requests) = stage.requests(stage.remote("app").check_push()).await;
-    checked.unwrap();
-    assert!(requests[1].starts_with("DELETE /v2/app/blobs/uploads/"), "{requests:?}");
-    let denied = Script::new().rule(on("POST", UPLOADS).always(Reply::new(403)));
-    let stage = origin::Stage::single(denied).unwrap();
-    let error = remote(&hasty(), stage.host(), "app").check_push().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied);
 }
 
 #[tokio::test]

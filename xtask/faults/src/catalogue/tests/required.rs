@@ -183,7 +183,7 @@ const ELSEWHERE: [(&str, &str, &[&str]); 49] = [
     ),
     ("registry-remote/tests/push.rs", "u22_a_blob_named_by_sha512_is_announced_as_such", &["U22"]),
     (
-        "registry-remote/tests/push.rs",
+        "registry-remote/tests/upload_sessions.rs",
         "u25_an_upload_that_is_dropped_deletes_its_session",
         &["U25"],
     ),
