@@ -188,8 +188,12 @@ impl Assembly {
         }));
     }
 
-    fn read_back(&self, hash: &mut Verifier, end: u64) -> Result<(), Error> {
+    fn read_back(self: &Arc<Self>, hash: &mut Verifier, end: u64) -> Result<(), Error> {
         while hash.seen() < end {
+            // Whoever was to judge it has gone; the draft is locked for as long as this goes on.
+            if Arc::strong_count(self) == 1 {
+                return Err(Error::Cancelled { what: self.what.clone() });
+            }
             let from = hash.seen();
             let bytes = self.slot.read_at(from..end.min(from.saturating_add(BACK)))?;
             if bytes.is_empty() {

@@ -1,4 +1,4 @@
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, time::Duration};
 
 use bytes::Bytes;
 use registry_name::Algorithm;
@@ -183,4 +183,21 @@ async fn d25_bytes_beyond_4_gib_are_where_they_belong_and_the_next_process_knows
     assert_eq!(draft.known(), Some(&expected));
     let found = draft.slot(0).read_at((4 << 30) - 3..blob.size).unwrap();
     assert_eq!(found, Bytes::from_static(b"\0abc0123456789"));
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_read_back_to_its_end() {
+    const HUGE: u64 = 256 << 30;
+    let file = Arc::new(tempfile::tempfile().unwrap());
+    file.set_len(HUGE).unwrap();
+    let blob = Descriptor { size: HUGE, ..descriptor(b"") };
+    let mut known = Spans::default();
+    known.insert(0..HUGE);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let slot = Slot::new(Arc::clone(&file), 0, Path::new("test"));
+        drop(Assembly::new(&slot, &blob, "test", Some(known)));
+    });
+    runtime.shutdown_timeout(Duration::from_secs(20));
+    assert_eq!(Arc::strong_count(&file), 1);
 }
