@@ -46,7 +46,7 @@ pub(crate) fn embedded(bytes: &[u8]) -> Result<Box<RawValue>, Failure> {
 
 /// `ghcr.io/a/b@sha256:…`
 pub(crate) fn pinned(reference: &Reference, manifest: &Manifest) -> String {
-    let identifier = Identifier::Digest(manifest.digest().clone());
+    let identifier = Identifier::Digest(manifest.name().clone());
     Reference::new(reference.repository().clone(), identifier).to_string()
 }
 

@@ -110,7 +110,7 @@ async fn foretell(
 
 /// A destination that names a digest gets that content or none.
 fn check(plan: &Plan, expected: &Digest) -> Result<(), Failure> {
-    let actual = &plan.root().descriptor.digest;
+    let actual = &plan.root().name;
     if actual == expected {
         return Ok(());
     }

@@ -29,6 +29,8 @@ pub struct Manifest {
     /// May take several times the room of the bytes.
     document: Arc<Document>,
     fs_layers: Arc<[Digest]>,
+    /// What a registry calls it, where that is not the digest of these bytes.
+    name: Option<Digest>,
 }
 
 /// The fields that a client acts on. Unknown ones stay in the bytes; a known one that is given
@@ -119,11 +121,12 @@ impl Manifest {
         };
         let signed = || schema1::is_signed(&bytes);
         let media_type = kind::decide(&document, carrier.as_deref(), signed).map_err(refuse)?;
-        let mut fs_layers = Vec::new();
+        let (mut fs_layers, mut name) = (Vec::new(), None);
         match &*media_type {
             kind if media_type::is_image(kind) || media_type::is_index(kind) => {}
             kind if media_type::is_schema1(kind) => {
                 fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
+                name = schema1::signed(&bytes);
                 document = Document::default();
             }
             media_type::OCI_ARTIFACT => {
@@ -135,7 +138,7 @@ impl Manifest {
         let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         descriptor.artifact_type = document.artifact_type.clone().filter(|kind| !kind.is_empty());
         let (document, fs_layers) = (Arc::new(document), fs_layers.into());
-        Ok(Self { bytes, descriptor, document, fs_layers })
+        Ok(Self { bytes, descriptor, document, fs_layers, name })
     }
 
     /// Whether `digest` names these bytes. A signed manifest of Docker's schema 1 is also named by
@@ -162,6 +165,18 @@ impl Manifest {
     /// The digest of the bytes.
     pub fn digest(&self) -> &Digest {
         &self.descriptor.digest
+    }
+
+    /// The digest by which a registry knows it. That is the digest of the bytes, unless they are a signed
+    /// manifest of Docker's schema 1: a registry names it by what was signed, and signs it anew whenever
+    /// it is asked for.
+    pub fn name(&self) -> &Digest {
+        self.name.as_ref().unwrap_or(&self.descriptor.digest)
+    }
+
+    /// The same under the digest that a registry gave it, which was verified.
+    pub(crate) fn with_name(self, name: Digest) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// One of the types of [`media_type::MANIFESTS`], or one that nobody here knows.

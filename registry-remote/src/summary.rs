@@ -81,12 +81,12 @@ impl Remote {
     pub async fn summary(&self, identifier: &Identifier) -> Result<Summary, Error> {
         let manifest = self.get_manifest(identifier).await?;
         let images = select::offered(self, &manifest).await?;
-        let Descriptor { media_type, digest, size, .. } = manifest.descriptor().clone();
+        let Descriptor { media_type, size, .. } = manifest.descriptor().clone();
         Ok(Summary {
             host: self.repository().registry(),
             repository: self.repository().path().to_owned(),
             tag: identifier.tag().cloned(),
-            digest,
+            digest: manifest.name().clone(),
             media_type,
             size,
             platforms: images.into_iter().map(PlatformSummary::of).collect(),

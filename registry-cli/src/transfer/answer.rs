@@ -145,8 +145,8 @@ fn images(roots: &[Root], destination: &str) -> Vec<Image> {
         let tag = tag.map(|tag| format!(":{tag}")).unwrap_or_default();
         Image {
             is_named: is_there(root) && !root.companion,
-            name: format!("{destination}{tag}@{}", root.descriptor.digest),
-            digest: root.descriptor.digest.clone(),
+            name: format!("{destination}{tag}@{}", root.name),
+            digest: root.name.clone(),
             media_type: root.descriptor.media_type.clone(),
             size: root.descriptor.size,
             tags,

@@ -40,7 +40,7 @@ impl Arguments {
         let remote = session.client()?.remote(reference.repository());
         if self.resolve {
             let named = remote.upstream().get(&reference.identifier()).await?;
-            reference = reference.repository().with_digest(named.descriptor().digest.clone());
+            reference = reference.repository().with_digest(named.version().digest);
         }
         let deleted = match reference.identifier() {
             Identifier::Tag(_) if self.blob => {

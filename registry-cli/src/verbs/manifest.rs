@@ -34,7 +34,7 @@ impl Arguments {
             Format::Json => session.document(&Shown {
                 image: image::pinned(&reference, &manifest),
                 media_type: manifest.media_type().to_owned(),
-                digest: manifest.digest().clone(),
+                digest: manifest.name().clone(),
                 size: manifest.descriptor().size,
                 manifest: image::embedded(manifest.bytes())?,
             }),

@@ -35,7 +35,7 @@ impl Arguments {
         let manifest = image::manifest_at(session, &remote, &reference).await?;
         remote.put_manifest_tags(&manifest, &tags).await?;
         let image = image::pinned(&reference, &manifest);
-        session.answer(&Tagged { image, tags, digest: manifest.digest().clone() })
+        session.answer(&Tagged { image, tags, digest: manifest.name().clone() })
     }
 }
 

@@ -75,6 +75,7 @@ pub(super) async fn look(ends: Ends<'_>, wanted: Wanted, companion: bool) -> Res
     let (manifest, is_stored) = named?;
     let there = there?;
     let digest = manifest.digest();
+    let name = if sink.repository().is_some() { manifest.name() } else { digest };
     let by_digest = wanted.tags.is_empty();
     let is_home = is_stored && is_same_repository(source.as_ref(), sink.as_ref());
     let there: Vec<_> = there
@@ -84,10 +85,11 @@ pub(super) async fn look(ends: Ends<'_>, wanted: Wanted, companion: bool) -> Res
         })
         .collect();
     let present = match there.contains(&Some(digest.clone())) {
-        false if by_digest => sink.resolve(&digest.clone().into()).await?.as_ref() == Some(digest),
+        false if by_digest => sink.resolve(&name.clone().into()).await?.as_ref() == Some(name),
         known => known || is_home,
     };
     let mut root = Root::new(manifest.descriptor().clone(), companion);
+    root.name = name.clone();
     for (tag, there) in wanted.tags.into_iter().zip(there) {
         match there {
             Some(there) if there == *digest => root.present.push(tag),

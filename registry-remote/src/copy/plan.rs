@@ -21,6 +21,9 @@ pub struct Plan {
 pub struct Root {
     /// The manifest.
     pub descriptor: Descriptor,
+    /// The digest by which the sink knows it: in a repository [`Manifest::name`], elsewhere that of the
+    /// bytes.
+    pub name: Digest,
     /// The tags that will point at it.
     pub tags: Vec<Tag>,
     /// The tags that point at it already.
@@ -181,7 +184,8 @@ impl Plan {
 impl Root {
     pub(super) fn new(descriptor: Descriptor, companion: bool) -> Self {
         let (tags, present, skipped) = (Vec::new(), Vec::new(), Vec::new());
-        Self { descriptor, tags, present, skipped, write: false, companion }
+        let name = descriptor.digest.clone();
+        Self { descriptor, name, tags, present, skipped, write: false, companion }
     }
 }
 

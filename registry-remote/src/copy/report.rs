@@ -7,7 +7,8 @@ use crate::{Descriptor, Stored};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// What arrived; of several images, the first that was asked for.
+    /// What arrived, by the digest under which it is known there; of several images, the first that
+    /// was asked for.
     pub root: Descriptor,
     /// Everything that was asked for, then what went along with it.
     pub roots: Vec<Root>,

@@ -38,7 +38,9 @@ impl Plan {
         for blob in self.left_out().iter().cloned() {
             events.tell(|| CopyEvent::LeftOut { blob });
         }
-        let mut report = Report::new(self.root().descriptor.clone(), self.roots().to_vec());
+        let root =
+            Descriptor { digest: self.root().name.clone(), ..self.root().descriptor.clone() };
+        let mut report = Report::new(root, self.roots().to_vec());
         if self.is_empty() {
             return Ok(report);
         }

@@ -31,6 +31,8 @@ pub struct Fetched {
     what: String,
     bytes: Bytes,
     descriptor: Descriptor,
+    /// What the registry calls it, as far as that is known.
+    name: Option<Digest>,
     content_type: Option<String>,
     etag: Option<String>,
 }
@@ -40,7 +42,7 @@ pub struct Fetched {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Version {
-    /// The digest of the manifest.
+    /// The digest by which the registry knows the manifest; see [`Manifest::name`].
     pub digest: Digest,
     /// The registry's own mark of this state, where it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,17 +72,23 @@ pub(super) fn wanted(source: &Arc<dyn Source>, asked: Option<&Platform>) -> Plat
 impl Fetched {
     pub(crate) fn new(source: Arc<dyn Source>, what: String, bytes: Bytes, digest: Digest) -> Self {
         let descriptor = Descriptor::unknown(digest, bytes.len() as u64);
-        Self { source, what, bytes, descriptor, content_type: None, etag: None }
+        Self { source, what, bytes, descriptor, name: None, content_type: None, etag: None }
     }
 
     /// What the carrier says it is. Where the bytes read as a manifest, they have the last word.
     pub(crate) fn of_type(mut self, content_type: Option<String>) -> Self {
         self.content_type = content_type;
         if let Ok(manifest) = self.manifest() {
+            self.name = Some(manifest.name().clone());
             self.descriptor = manifest.descriptor().clone();
         } else if let Some(said) = self.content_type.as_deref() {
             self.descriptor.media_type = media_type::essence(said);
         }
+        self
+    }
+
+    pub(crate) fn with_name(mut self, name: Option<Digest>) -> Self {
+        self.name = name;
         self
     }
 
@@ -102,7 +110,8 @@ impl Fetched {
 
     /// This state of the tag, to ask later whether it changed.
     pub fn version(&self) -> Version {
-        Version { digest: self.descriptor.digest.clone(), etag: self.etag.clone() }
+        let digest = self.name.as_ref().unwrap_or(&self.descriptor.digest).clone();
+        Version { digest, etag: self.etag.clone() }
     }
 
     /// The bytes as a manifest.
@@ -112,7 +121,12 @@ impl Fetched {
     /// [`Error::Manifest`] where they are none.
     pub fn manifest(&self) -> Result<Manifest, Error> {
         let digest = self.descriptor.digest.clone();
-        Manifest::of(self.bytes.clone(), self.content_type.as_deref(), digest, &self.what)
+        let said = self.content_type.as_deref();
+        let manifest = Manifest::of(self.bytes.clone(), said, digest, &self.what)?;
+        Ok(match &self.name {
+            Some(name) => manifest.with_name(name.clone()),
+            None => manifest,
+        })
     }
 
     /// The image: of an index the one for `platform`, or where that is `None` for the source's

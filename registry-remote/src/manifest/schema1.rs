@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use registry_name::Digest;
+use registry_name::{Algorithm, Digest};
 use serde::{Deserialize, de::IgnoredAny};
 
 use crate::verify;
@@ -70,6 +70,11 @@ pub(super) fn is_signed(bytes: &[u8]) -> bool {
 /// without the signatures, which say themselves where they were put in.
 pub(super) fn is_signed_as(bytes: &[u8], digest: &Digest) -> bool {
     payload(bytes).is_some_and(|payload| verify::digest(digest.algorithm(), &payload) == *digest)
+}
+
+/// The digest of what was signed, if these bytes carry signatures.
+pub(super) fn signed(bytes: &[u8]) -> Option<Digest> {
+    payload(bytes).map(|payload| verify::digest(Algorithm::Sha256, &payload))
 }
 
 /// What was signed, if these bytes are that and the signatures, and nothing else.

@@ -21,6 +21,8 @@ const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 struct Answer {
     bytes: Bytes,
     digest: Digest,
+    /// What it was asked for by, or what the registry calls it.
+    name: Option<Digest>,
     content_type: Option<String>,
     etag: Option<String>,
 }
@@ -76,7 +78,7 @@ impl Remote {
             return Ok(None);
         };
         let fetched = self.fetched(identifier, answer);
-        if fetched.descriptor().digest != previous.digest {
+        if fetched.version().digest != previous.digest {
             return Ok(Some(fetched));
         }
         self.learn(|learnt| learnt.no_condition = true);
@@ -141,8 +143,8 @@ impl Remote {
             self.learn(|learnt| learnt.no_head = true);
         }
         Ok(found.map(|found| {
-            let Descriptor { media_type, digest, size, .. } = found.descriptor().clone();
-            Descriptor::new(media_type, digest, size)
+            let Descriptor { media_type, size, .. } = found.descriptor().clone();
+            Descriptor::new(media_type, found.version().digest, size)
         }))
     }
 
@@ -188,12 +190,14 @@ impl Remote {
             };
         }
         let digest = digest.unwrap_or_else(|| verify::digest(Algorithm::Sha256, &bytes));
-        Ok(Some(Answer { bytes, digest, content_type, etag }))
+        let name = asked.cloned().or(told);
+        Ok(Some(Answer { bytes, digest, name, content_type, etag }))
     }
 
     fn fetched(&self, identifier: &Identifier, answer: Answer) -> Fetched {
         let source = Arc::new(self.clone());
         Fetched::new(source, self.name(identifier), answer.bytes, answer.digest)
+            .with_name(answer.name)
             .of_type(answer.content_type)
             .with_etag(answer.etag)
     }

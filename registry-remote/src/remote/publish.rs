@@ -43,7 +43,7 @@ pub(super) enum Replaces<'a> {
 
 impl<'a> Raw<'a> {
     fn of(manifest: &'a Manifest) -> Self {
-        let (bytes, digest) = (manifest.bytes(), manifest.digest());
+        let (bytes, digest) = (manifest.bytes(), manifest.name());
         Self {
             bytes,
             media_type: manifest.media_type(),
@@ -125,7 +125,9 @@ impl Remote {
             && media_type.is_none_or(|media_type| media_type == manifest.media_type())
         {
             self.put_manifest_tags(&manifest, tags).await?;
-            return Ok(manifest.descriptor().clone());
+            let mut stored = manifest.descriptor().clone();
+            stored.digest = manifest.name().clone();
+            return Ok(stored);
         }
         let media_type = media_type.unwrap_or(media_type::DOCKER_MANIFEST);
         let digest = verify::digest(Algorithm::Sha256, &bytes);

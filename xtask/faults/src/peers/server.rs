@@ -36,16 +36,20 @@ impl Kind {
         }
     }
 
-    /// A configuration with deletes allowed: the file's name and its text.
+    /// A configuration with deletes allowed, and Docker's schema 1 where the program knows it: the file's name and its text.
     fn configuration(self, port: u16, store: &Path) -> (&'static str, String) {
         let store = store.display();
+        let old = match self {
+            Self::DockerRegistry => "compatibility:\n  schema1:\n    enabled: true\n",
+            _ => "",
+        };
         match self {
             Self::DockerRegistry | Self::Registry3 => (
                 "config.yml",
                 format!(
                     "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\n\
                      storage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: {store}\n\
-                     http:\n  addr: 127.0.0.1:{port}\n"
+                     http:\n  addr: 127.0.0.1:{port}\n{old}"
                 ),
             ),
             Self::Zot => (
