@@ -45,6 +45,12 @@ impl Console {
         streams.status = true;
     }
 
+    /// Says the last lines. What tasks that are still ending would say is not heard any more.
+    pub(crate) fn end<L: AsRef<str>>(&self, lines: impl IntoIterator<Item = L>) {
+        lines.into_iter().for_each(|line| self.say(line.as_ref()));
+        self.streams().stderr = Box::new(io::sink());
+    }
+
     fn streams(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,6 +118,17 @@ mod tests {
         assert_eq!(captured.stderr(), "\r\x1b[2K10 %\r\x1b[2K20 %\r\x1b[2Kwaiting\ndone\n");
         console.data(b"sha256:abc\n").unwrap();
         assert_eq!(captured.stdout(), b"sha256:abc\n");
+    }
+
+    #[test]
+    fn nothing_is_said_after_the_end() {
+        let captured = Captured::default();
+        let console = Console::new(captured.out(), captured.err());
+        console.status("10 %");
+        console.end(["error: interrupted"]);
+        console.say("going on in 0.5 s");
+        console.status("20 %");
+        assert_eq!(captured.stderr(), "\r\x1b[2K10 %\r\x1b[2Kerror: interrupted\n");
     }
 
     #[test]

@@ -64,13 +64,12 @@ pub async fn run<A: Into<OsString> + Clone>(
     let ended = command.run(&session, system.stop).await;
     session.clean_up().await;
     session.say_stats();
-    match ended {
-        Ok(()) => Exit::Done,
-        Err(failure) => {
-            failure.lines().iter().for_each(|line| console.say(line));
-            failure.exit()
-        }
-    }
+    let (last, exit) = match ended {
+        Ok(()) => (Vec::new(), Exit::Done),
+        Err(failure) => (failure.lines(), failure.exit()),
+    };
+    console.end(last);
+    exit
 }
 
 /// Help and the version are results; what is wrong with a command line is talk.
