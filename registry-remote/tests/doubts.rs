@@ -172,7 +172,8 @@ async fn a_manifest_that_cannot_be_read_now_is_not_deleted_now() {
     let subject = stage::json(subject.descriptor());
     let referrer = index(&format!(r#""subject":{subject},"#));
     let path = format!("*/manifests/{}", referrer.digest());
-    for (reply, deleted) in [(patience(), false), (Reply::new(404), true)] {
+    for (reply, deleted) in [(patience(), false), (Reply::new(404), true), (Reply::new(403), true)]
+    {
         let fake = Fake::new().without_referrers();
         let script = Script::registry(fake).rule(on("GET", path.clone()).always(reply));
         let origins = Origins::single(script).unwrap();
@@ -182,6 +183,20 @@ async fn a_manifest_that_cannot_be_read_now_is_not_deleted_now() {
         assert_eq!(done.is_ok(), deleted, "{done:?}");
         assert_eq!(origins.log().count("DELETE", "*"), usize::from(deleted));
     }
+}
+
+/// That it is gone is remembered whichever answer said so: the next tag is a new one.
+#[tokio::test]
+async fn a_tag_that_was_deleted_by_a_request_whose_answer_was_lost_is_not_missed() {
+    let (_origins, app) = scripted(|script| {
+        let lost = Reply::registry().status(502);
+        script
+            .rule(on("DELETE", "*").times(1, lost))
+            .rule(on("PUT", MANIFESTS).times(1, Reply::registry()).times(1, Reply::new(502)))
+    });
+    app.put_manifest_tags(&index(""), &tags(&["v1"])).await.unwrap();
+    app.delete_tag(&tag("v1")).await.unwrap();
+    app.put_manifest_tags(&index(r#""annotations":{"a":"b"},"#), &tags(&["v1"])).await.unwrap();
 }
 
 /// Of a replica that lags behind, it is not learnt that its registry does not answer `HEAD`.

@@ -31,12 +31,10 @@ impl Remote {
     pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), Error> {
         let identifier = Identifier::Digest(digest.clone());
         let referring = self.referring(&identifier).await?;
+        let attempt = || format!("delete {}", self.name(&identifier));
         match self.delete(&identifier).await {
-            Err(error) if is_done(&error) => {}
-            deleted => {
-                let attempt = || format!("delete {}", self.name(&identifier));
-                deleted.map_err(Error::registry(attempt))?;
-            }
+            Err(error) if is_done(&error) => self.gone(&identifier),
+            deleted => deleted.map_err(Error::registry(attempt))?,
         }
         match referring {
             Some(manifest) => self.forget_referrer(&manifest).await,
@@ -45,7 +43,8 @@ impl Remote {
     }
 
     /// The manifest, if it refers to another one and this registry leaves the list of referrers to
-    /// its clients, and to this one. What is there and broken may go.
+    /// its clients, and to this one. What is there and broken, or not to be read by whoever may
+    /// delete it, may go.
     async fn referring(&self, identifier: &Identifier) -> Result<Option<Manifest>, Error> {
         let keeps_referrers = self.learnt().keeps_referrers == Some(true);
         if keeps_referrers || !self.client.uses_referrers_tag() {
@@ -54,7 +53,7 @@ impl Remote {
         match self.get_manifest(identifier).await {
             Ok(manifest) => Ok(manifest.subject().is_some().then_some(manifest)),
             Err(Error::Manifest { .. } | Error::Integrity { .. }) => Ok(None),
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_unreadable(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -80,7 +79,10 @@ impl Remote {
         let found = if refused { self.upstream().head_manifest(&identifier).await? } else { None };
         match found {
             Some(found) => Err(self.tag_stays(tag, found.digest).await),
-            None if is_done(&error) => Ok(()),
+            None if is_done(&error) => {
+                self.gone(&identifier);
+                Ok(())
+            }
             // What the registry said is about deletes, and the tag is not there.
             None if refused && error.kind() != ErrorKind::NotFound => Err(Error::NotFound {
                 location: self.repository.to_string(),
@@ -125,8 +127,12 @@ impl Remote {
 
     async fn delete(&self, identifier: &Identifier) -> Result<(), registry_transport::Error> {
         self.delete_at(&format!("manifests/{identifier}")).await?;
-        self.client.state().recent.deleted(&self.repository, identifier);
+        self.gone(identifier);
         Ok(())
+    }
+
+    fn gone(&self, identifier: &Identifier) {
+        self.client.state().recent.deleted(&self.repository, identifier);
     }
 
     async fn delete_at(&self, route: &str) -> Result<(), registry_transport::Error> {
@@ -157,4 +163,11 @@ impl Remote {
 /// Whether it is gone since an earlier attempt, whose answer was lost, may have done it.
 fn is_done(error: &registry_transport::Error) -> bool {
     error.kind() == ErrorKind::NotFound && error.is_doubtful()
+}
+
+/// Whether another attempt to read it would fail like this one.
+fn is_unreadable(error: &Error) -> bool {
+    let is_too_large =
+        matches!(error, Error::Registry { source, .. } if source.kind() == ErrorKind::TooLarge);
+    is_too_large || matches!(error.kind(), crate::ErrorKind::NotFound | crate::ErrorKind::Denied)
 }
