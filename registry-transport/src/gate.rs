@@ -1,8 +1,12 @@
 //! What all requests to one host share: a cool-down after it asked for patience, and an account for retries.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::origin::Origin;
@@ -20,11 +24,16 @@ const THROTTLED: u32 = 5;
 pub(crate) struct Gates(Mutex<HashMap<Origin, Arc<Gate>>>);
 
 /// Open, unless the host asked for patience. Then requests wait in front of it; when the time has come, one goes first to
-/// see, and the others follow when it got an answer. A body that is read while it is sent waits and never goes first.
+/// see, and the others follow when it got an answer.
+///
+/// A body that is read while it is sent may be read from this very host, and takes its time: nothing but such bodies waits
+/// for the answer to one.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: Mutex<State>,
+    opened: Notify,
     first: tokio::sync::Mutex<()>,
+    first_stream: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -46,27 +55,52 @@ impl Gates {
 impl Default for Gate {
     fn default() -> Self {
         let state = State { closed_until: None, account: CAPACITY };
-        Self { state: Mutex::new(state), first: tokio::sync::Mutex::new(()) }
+        Self {
+            state: Mutex::new(state),
+            opened: Notify::new(),
+            first: tokio::sync::Mutex::new(()),
+            first_stream: tokio::sync::Mutex::new(()),
+        }
     }
 }
 
 impl Gate {
-    /// Waits until the host may be asked. `announce` is told about each wait. `Err` is a wait longer than `longest`.
+    /// Waits until the host may be asked, by a request whose body is a stream or is not. `announce` is told about each wait.
+    /// `Err` is a wait longer than `longest`.
     pub(crate) async fn pass(
         &self,
+        stream: bool,
         clock: &dyn Clock,
         longest: Duration,
         announce: impl Fn(Duration),
     ) -> Result<Option<First<'_>>, Duration> {
-        if self.closed_until().is_none() {
-            return Ok(None);
+        loop {
+            let opened = pin!(self.opened.notified());
+            if self.closed_until().is_none() {
+                return Ok(None);
+            }
+            let turn = pin!(self.turn(stream, clock, longest, &announce));
+            if let Either::Right((turn, _)) = select(opened, turn).await {
+                return turn;
+            }
         }
+    }
+
+    /// The same for one after the other.
+    async fn turn(
+        &self,
+        stream: bool,
+        clock: &dyn Clock,
+        longest: Duration,
+        announce: impl Fn(Duration),
+    ) -> Result<Option<First<'_>>, Duration> {
+        let first_stream = if stream { Some(self.first_stream.lock().await) } else { None };
         let first = self.first.lock().await;
         loop {
             let Some(until) = self.closed_until() else { return Ok(None) };
             let wait = until.saturating_duration_since(clock.now());
             if wait.is_zero() {
-                return Ok(Some(first));
+                return Ok(Some(first_stream.unwrap_or(first)));
             }
             if wait > longest {
                 return Err(wait);
@@ -85,6 +119,9 @@ impl Gate {
             }
             state.account = (state.account + 1).min(CAPACITY);
         });
+        if first.is_some() {
+            self.opened.notify_waiters();
+        }
         drop(first);
     }
 

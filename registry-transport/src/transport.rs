@@ -213,7 +213,8 @@ impl Inner {
         let mut history = History::default();
         loop {
             let announce = |wait| self.listeners.tell(&Event::Waiting { host: &host, wait });
-            let turn = gate.pass(&*self.clock, self.policy.max_wait, announce).await;
+            let stream = request.body.is_stream();
+            let turn = gate.pass(stream, &*self.clock, self.policy.max_wait, announce).await;
             let turn = turn.map_err(|wait| {
                 let what = format!("{host} asked to wait for {} s more", wait.as_secs());
                 let error = Error::new(ErrorKind::RateLimited, what);
@@ -222,8 +223,6 @@ impl Inner {
                     wait,
                 )
             })?;
-            // What it is read from may be asked of this very host, and would wait for it.
-            let turn = turn.filter(|_| !request.body.is_stream());
             history.attempts += 1;
             let error = match authorize(&mut session).await {
                 Ok(response) if is_expected(&request.expect, response.status()) => {

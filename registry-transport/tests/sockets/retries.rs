@@ -254,7 +254,7 @@ async fn e14_a_throttle_makes_everyone_wait_and_one_go_first() {
 
 /// As in a copy between two repositories of one registry: what is sent is read from the same host.
 #[tokio::test]
-async fn e14_an_upload_lets_go_first_what_it_is_read_from() {
+async fn e14_an_upload_does_not_hold_up_what_it_is_read_from() {
     let rule = on("PUT", PATH).times(1, Reply::new(429).header("Retry-After", "10"));
     let script = Script::new()
         .rule(rule.always(Reply::new(201)))
@@ -273,7 +273,7 @@ async fn e14_an_upload_lets_go_first_what_it_is_read_from() {
     let sent = tokio::time::timeout(Duration::from_secs(30), sent).await;
     assert_eq!(sent.expect("it waits for itself").unwrap().status().as_u16(), 201);
     assert_eq!((world.count("A"), world.clock.waits().len()), (4, 1));
-    // What was read went first, and opened the gate for all.
+    // The host is open again.
     world.transport.send(world.get(PATH)).await.unwrap();
 }
 
