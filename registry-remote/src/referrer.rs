@@ -17,8 +17,15 @@ pub(crate) fn list_tag(subject: &Digest) -> Result<Tag, Error> {
     })
 }
 
+/// Whether this is the list of what refers to something. An index that is named by its content may have
+/// such a tag too; its entries have platforms.
+pub(crate) fn is_list(tag: &Tag, manifest: &Manifest) -> bool {
+    let has_images = manifest.manifests().iter().any(|entry| entry.platform.is_some());
+    is_list_tag(tag) && manifest.is_index() && !has_images
+}
+
 /// Whether a tag stands for the referrers of some digest.
-pub(crate) fn is_list_tag(tag: &Tag) -> bool {
+fn is_list_tag(tag: &Tag) -> bool {
     let Some((algorithm, hex)) = tag.as_str().split_once('-') else { return false };
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     matches!(algorithm, "sha256" | "sha512") && hex.len() == 64 && hex.bytes().all(is_hex)

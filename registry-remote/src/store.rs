@@ -142,7 +142,8 @@ pub trait Sink: fmt::Debug + Send + Sync {
         source: &Arc<dyn Source>,
     ) -> Result<Stored, Error>;
 
-    /// Stores the exact bytes of a manifest, and points `tags` at it.
+    /// Stores the exact bytes of a manifest, and points `tags` at it. A list of referrers under the tag
+    /// for it may become part of the list that is there: the tag then names another manifest.
     async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error>;
 
     /// Whether the blob is here, without making it so. `false` where finding that out is no less

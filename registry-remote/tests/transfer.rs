@@ -151,6 +151,28 @@ async fn a_platform_is_asked_of_images_and_the_one_that_lacks_it_is_named() {
     }
 }
 
+/// Some name an index by its content. That is no list of referrers, since its entries have platforms.
+#[tokio::test]
+async fn an_index_under_the_tag_of_a_list_is_an_index() {
+    let stage = Stage::start().await;
+    let (old, new) = (Shared::default(), Shared::default());
+    let name = format!("sha256-{}", "a".repeat(64));
+    index(&old, &[(&image(&old, &[noise(1, 10)], None), "linux/amd64")], &name);
+    let linux = image(&new, &[noise(2, 10)], None);
+    let windows = image(&new, &[noise(3, 10)], None);
+    let both = index(&new, &[(&linux, "linux/amd64"), (&windows, "windows/amd64")], &name);
+    for memory in [&old, &new] {
+        push(memory, &stage, "app", &name).await;
+    }
+    let there = stage.remote("app").get_manifest(&tag(&name).into()).await.unwrap();
+    assert_eq!(there.digest(), both.digest());
+    let mut options = CopyOptions::default();
+    options.platforms = vec!["linux/amd64".parse().unwrap()];
+    let (source, sink): (Arc<dyn Source>, Arc<dyn Sink>) = (new, Arc::new(Memory::new()));
+    let taken = copy(&source, &tag(&name).into(), &sink, None, &options).await.unwrap();
+    assert_eq!(taken.root.digest, *linux.digest());
+}
+
 #[tokio::test]
 async fn a_copy_within_a_registry_mounts_and_a_second_one_does_nothing() {
     let stage = Stage::start().await;

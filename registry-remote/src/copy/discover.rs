@@ -64,9 +64,7 @@ pub(super) struct Look {
 /// Asks the source for an image and the sink for its tags, at the same time.
 pub(super) async fn look(ends: Ends<'_>, wanted: Wanted, companion: bool) -> Result<Look, Error> {
     let Ends { source, sink, options, .. } = ends;
-    // A list of referrers names none.
-    let is_list = matches!(&wanted.from, Identifier::Tag(tag) if referrer::is_list_tag(tag));
-    let platforms = if companion || is_list { &[][..] } else { &options.platforms };
+    let platforms = if companion { &[][..] } else { &options.platforms };
     let named = root(ends, &wanted.from, platforms);
     let tags = wanted.tags.iter().map(|tag| Identifier::Tag(tag.clone()));
     let there = future::try_join_all(tags.map(|tag| async move { sink.resolve(&tag).await }));
@@ -111,6 +109,9 @@ async fn root(
     let Ends { source, allowance, .. } = ends;
     let named = named_manifest(source.as_ref(), identifier).await?;
     allowance.read(named.descriptor().size)?;
+    // A list of referrers names no platform.
+    let is_list = identifier.tag().is_some_and(|tag| referrer::is_list(tag, &named));
+    let platforms = if is_list { &[][..] } else { platforms };
     if named.is_schema1() && platforms.is_empty() {
         return Ok((sized(source.as_ref(), named).await?, true));
     }

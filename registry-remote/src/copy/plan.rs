@@ -24,7 +24,8 @@ pub struct Root {
     /// The digest by which the sink knows it: in a repository [`Manifest::name`], elsewhere that of the
     /// bytes.
     pub name: Digest,
-    /// The tags that will point at it.
+    /// The tags that will point at it; that of a list of referrers may come to name a list with
+    /// more in it, see [`Sink::put_manifest`](crate::Sink::put_manifest).
     pub tags: Vec<Tag>,
     /// The tags that point at it already.
     pub present: Vec<Tag>,

@@ -277,7 +277,7 @@ impl Sink for Remote {
     }
 
     async fn put_manifest(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
-        let is_list = |tag: &&Tag| manifest.is_index() && referrer::is_list_tag(tag);
+        let is_list = |tag: &&Tag| referrer::is_list(tag, manifest);
         let (lists, tags): (Vec<&Tag>, Vec<_>) = tags.iter().partition(is_list);
         let mut is_there = false;
         for tag in lists {
