@@ -123,17 +123,19 @@ pub(crate) async fn entries(
         } else {
             entry.platform.clone()
         };
+        let is_image = media_type::has_platform(&entry.media_type);
         match platform {
+            // What else is listed for it goes along, and stands for no image.
             Some(platform) if is_wanted(&platform) => {
                 kept.push(raw);
-                found.extend([platform]);
+                found.extend(is_image.then_some(platform));
             }
             None if is_index && seen.insert(entry.digest.clone()) => {
                 allowance.level(level + 1)?;
                 allowance.count(1)?;
                 waiting.extend(listed(&read(source, &entry, allowance).await?, level + 1)?);
             }
-            other => others.extend(other.filter(|platform| !platform.is_unknown())),
+            other => others.extend(other.filter(|platform| is_image && !platform.is_unknown())),
         }
     }
     match wanted.iter().find(|wanted| !found.list.iter().any(|found| wanted.matches(found))) {

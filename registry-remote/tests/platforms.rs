@@ -103,6 +103,51 @@ async fn what_is_no_image_does_not_hide_the_image_behind_it() {
     assert_eq!(summary.platforms[0].digest, *image.digest());
 }
 
+/// Of several platforms each has to be an image's, whatever else is listed for it and goes along.
+#[tokio::test]
+async fn what_is_no_image_stands_for_no_platform() {
+    let config = r#"{"os":"linux","architecture":"amd64"}"#;
+    let memory = Arc::new(image_of(media_type::OCI_CONFIG, config));
+    let image = memory.manifest(&tag("v1").into()).await.unwrap();
+    let disk = memory.add_blob("application/x-disk", "a disk");
+    let for_platform = |entry: &Descriptor, platform: &str| {
+        let mut entry = entry.clone();
+        entry.platform = Some(platform.parse().unwrap());
+        json(&entry)
+    };
+    let amd64 = for_platform(image.descriptor(), "linux/amd64");
+    let arm64 = for_platform(&disk, "linux/arm64");
+    for (name, entries) in [("both", vec![amd64, arm64.clone()]), ("disk", vec![arm64])] {
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, entries.join(","));
+        let index = Manifest::new(text, Some(media_type::OCI_INDEX), "test").unwrap();
+        memory.add_manifest(index, Some(tag(name)));
+    }
+    let rows: [(&str, &[&str], Option<&str>); 5] = [
+        ("both", &["linux/*"], None),
+        ("both", &["linux/amd64", "linux/*"], None),
+        ("both", &["linux/amd64", "linux/arm64"], Some("linux/arm64; offered: linux/amd64 (")),
+        ("both", &["linux/amd64", "plan9/mips"], Some("plan9/mips; offered: linux/amd64 (")),
+        ("disk", &["linux/*"], Some("linux/*; the index names no platform at all (")),
+    ];
+    for (name, platforms, refused) in rows {
+        let (source, taken): (Arc<dyn Source>, _) = (memory.clone(), Arc::new(Memory::new()));
+        let sink: Arc<dyn Sink> = taken.clone();
+        let (from, to) = (Identifier::Tag(tag(name)), tag(name));
+        let mut options = CopyOptions::default();
+        options.platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
+        match (copy(&source, &from, &sink, Some(&to), &options).await, refused) {
+            (Ok(_), None) => {
+                let index = taken.manifest(&from).await.unwrap();
+                assert_eq!(index.manifests().len(), 2, "{platforms:?}");
+            }
+            (Err(error), Some(expected)) => {
+                assert!(error.to_string().contains(expected), "{platforms:?}: {error}");
+            }
+            other => panic!("{name} {platforms:?}: {other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_configuration_that_names_no_platform_contradicts_none() {
     let rows = [
