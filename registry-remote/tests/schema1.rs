@@ -7,13 +7,17 @@ mod stage;
 
 use std::sync::Arc;
 
-use registry_faults::peers::{Kind, Server};
+use registry_faults::{
+    origin::{Script, Stage as Origins},
+    peers::{Kind, Server},
+    registry::Registry as Fake,
+};
 use registry_name::{Algorithm, Digest, Identifier};
 use registry_remote::{
     Client, CopyOptions, Manifest, Memory, Remote, Report, Sink, Source, copy, media_type, verify,
 };
 use registry_transport::Transport;
-use stage::{remote, tag};
+use stage::{index, remote, tag};
 
 /// Signed with a key that signed nothing else.
 const SIGNED: &str = r#"{
@@ -79,4 +83,18 @@ async fn m14_a_signed_manifest_goes_by_what_was_signed() {
     assert_eq!(stored.digest, name());
     two.delete_manifest(&found.version().digest).await.unwrap();
     assert!(two.head_manifest(&tag("v1").into()).await.unwrap().is_none());
+}
+
+/// Such an index goes to registries that name everything by its bytes.
+#[tokio::test]
+async fn m14_an_entry_of_an_index_goes_by_the_name_that_its_index_uses() {
+    let memory = Memory::new();
+    memory.add_blob(media_type::DOCKER_LAYER, LAYER);
+    let manifest = Manifest::new(SIGNED, None, "test").unwrap();
+    memory.add_manifest(manifest.clone(), None);
+    index(&memory, &[(&manifest, "linux/amd64")], "v1");
+    let server = Origins::single(Script::registry(Fake::new())).unwrap();
+    let app = remote(&stage::client(), server.host(), "app");
+    transfer(Arc::new(memory), &app, true).await;
+    assert!(app.head_manifest(&manifest.digest().clone().into()).await.unwrap().is_some());
 }

@@ -243,9 +243,10 @@ async fn read(ends: Ends<'_>, below: Below) -> Result<Option<(Manifest, bool)>, 
     Ok(Some((child(ends.source.as_ref(), &descriptor).await?, present)))
 }
 
-/// What a descriptor names, with the sizes of its blobs.
+/// What a descriptor names, under the name that it has there, with the sizes of its blobs.
 pub(super) async fn child(source: &dyn Source, descriptor: &Descriptor) -> Result<Manifest, Error> {
-    sized(source, select::child(source, descriptor).await?).await
+    let manifest = select::child(source, descriptor).await?;
+    sized(source, manifest.with_name(descriptor.digest.clone())).await
 }
 
 /// What turns out to be a manifest, although its type does not say so.
