@@ -8,6 +8,8 @@ use crate::learnt::Learnt;
 
 /// Answers in a row that bring a session no further, at most.
 const MAX_IDLE: u32 = 3;
+/// Answers of a session that take back what it had, at most.
+const MAX_SETBACKS: u32 = 20;
 /// What is sent in one piece where pieces are called for, bytes.
 pub(super) const CHUNK: u64 = 16 << 20;
 /// The largest piece that is made because a registry asks for it; above that, all in one.
@@ -23,6 +25,7 @@ pub(super) struct Progress {
     /// The end of what was ever sent in this session.
     sent: u64,
     idle: u32,
+    setbacks: u32,
 }
 
 /// What to do with a session now.
@@ -86,8 +89,15 @@ impl Progress {
             return Next::Lost("it has more than was sent");
         }
         self.idle = if offset > self.confirmed { 0 } else { self.idle + 1 };
+        self.setbacks += u32::from(offset < self.confirmed);
         self.confirmed = offset;
-        if self.idle >= MAX_IDLE { Next::Lost("it does not get any further") } else { Next::On }
+        if self.idle >= MAX_IDLE {
+            Next::Lost("it does not get any further")
+        } else if self.setbacks > MAX_SETBACKS {
+            Next::Lost("it takes back what it had")
+        } else {
+            Next::On
+        }
     }
 }
 

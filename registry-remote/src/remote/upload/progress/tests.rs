@@ -2,7 +2,7 @@ use super::*;
 
 /// A session in which bytes up to `sent` went out and `confirmed` of them arrived.
 fn at(confirmed: u64, sent: u64) -> Progress {
-    Progress { confirmed, sent, idle: 0 }
+    Progress { confirmed, sent, ..Progress::default() }
 }
 
 #[test]
@@ -69,6 +69,16 @@ fn u07_a_session_that_gets_no_further_is_given_up() {
         assert_eq!(progress.accepted(Some("0-9"), end), Next::On);
         assert_eq!(progress.accepted(Some(&format!("0-{}", end - 1)), end), Next::On);
     }
+}
+
+/// Each answer forward is one back, too.
+#[test]
+fn u07_a_session_that_keeps_taking_back_what_it_had_is_given_up() {
+    let mut progress = at(0, 16);
+    let there_and_back = ["0-15", "0-7"].into_iter().cycle().take(1000);
+    let mut answers = there_and_back.map(|range| progress.accepted(Some(range), 16));
+    let end = answers.find(|next| *next != Next::On);
+    assert_eq!(end, Some(Next::Lost("it takes back what it had")));
 }
 
 #[test]
