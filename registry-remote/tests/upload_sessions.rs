@@ -120,6 +120,25 @@ async fn an_upload_whose_beginning_stays_in_doubt_is_begun_three_times_at_most()
     assert_eq!(stage.log().count("POST", UPLOADS), 9);
 }
 
+/// What was spent on the session before, and on asking for it, is not owed by the next one.
+#[tokio::test]
+async fn an_upload_that_begins_anew_is_sent_again_where_it_is_refused_in_passing() {
+    let unavailable = || Reply::new(503);
+    let put = on("PUT", UPLOADS).times(1, Reply::new(502)).times(2, unavailable());
+    let ask = on("GET", UPLOADS).times(6, unavailable());
+    let script = Script::registry(Scripted::new())
+        .rule(put.always(Reply::registry()))
+        .rule(ask.always(Reply::registry()));
+    let stage = origin::Stage::single(script).unwrap();
+    let memory = Arc::new(Memory::new());
+    let blob = memory.add_blob("x", noise(1, 300_000));
+    let source: Arc<dyn Source> = memory;
+    remote(&hasty(), stage.host(), "app").put_blob(&blob, &source).await.unwrap();
+    let log = stage.log();
+    let sent = ["POST", "PUT", "GET"].map(|method| log.count(method, UPLOADS));
+    assert_eq!(sent, [2, 4, 6]);
+}
+
 #[tokio::test]
 async fn a_right_to_push_is_checked_and_leaves_nothing() {
     let stage = Stage::start().await;

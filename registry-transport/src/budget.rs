@@ -33,6 +33,12 @@ impl Account {
     fn forgive(&mut self) {
         (self.spent, self.first_failure) = (Spent::default(), None);
     }
+
+    /// Progress worth the name: nor do the interruptions before it.
+    fn advanced(&mut self) {
+        self.forgive();
+        (self.interruptions, self.too_slow) = (0, 0);
+    }
 }
 
 impl Default for Budget {
@@ -84,11 +90,17 @@ impl Budget {
     }
 
     /// A request of several brought the operation on by `progress` bytes: if they are worth the name, those that failed
-    /// before count no more. Interruptions do, as long as they go on.
+    /// before count no more, and the next interruption is the first in a row.
     pub fn advanced(&self, progress: u64) {
         if progress >= PROGRESS {
-            self.account(Account::forgive);
+            self.account(Account::advanced);
         }
+    }
+
+    /// The operation begins anew, with requests of its own: those before count no more. Interruptions do, so that it comes to
+    /// an end; how often it may begin is up to the caller.
+    pub fn begin_anew(&self) {
+        self.account(Account::forgive);
     }
 
     /// Charges one interruption of a body after `progress` bytes. `None`: the operation has had enough of them.
@@ -96,10 +108,11 @@ impl Budget {
     pub(crate) fn interrupted(&self, progress: u64) -> Option<u32> {
         self.account(|account| {
             if progress >= PROGRESS {
-                (account.interruptions, account.too_slow) = (0, 0);
-                account.forgive();
+                account.advanced();
             } else {
                 account.interruptions += 1;
+                // What goes on from here is another request, and that body may have taken minutes.
+                account.first_failure = None;
             }
             account.resumes += 1;
             let left = account.interruptions <= INTERRUPTIONS
@@ -121,3 +134,6 @@ impl Budget {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests;

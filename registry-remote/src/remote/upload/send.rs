@@ -14,6 +14,10 @@ use crate::{Error, learnt::Learnt, remote::Remote};
 /// The codes by which a registry says that it has other bytes than were promised.
 const DISPUTES: &[ErrorCode] = &[ErrorCode::DigestInvalid, ErrorCode::SizeInvalid];
 
+/// Commits of one blob that may have been done and were not, at most: the pieces that are sent
+/// between them are no progress in this.
+const MAX_COMMITS: u32 = 6;
+
 /// What became of a session.
 pub(super) enum Filled {
     Stored,
@@ -30,6 +34,8 @@ pub(super) struct Sending<'a> {
     name: String,
     /// Whether a whole body of it did not get through.
     cut: bool,
+    /// The commits that may have been done, and were not.
+    commits: u32,
 }
 
 /// What one request brought about.
@@ -52,12 +58,14 @@ struct Failed {
 impl<'a> Sending<'a> {
     pub(super) fn new(remote: &'a Remote, content: &'a dyn Outgoing, name: String) -> Self {
         let budget = Budget::for_blob(content.size().unwrap_or(u64::MAX));
-        Self { remote, content, budget, name, cut: false }
+        Self { remote, content, budget, name, cut: false, commits: 0 }
     }
 
     /// Sends to a session and commits it; goes on after an interruption as long as the registry
     /// remembers where it was. A session that is not committed is deleted.
     pub(super) async fn fill(&mut self, mut session: Session) -> Result<Filled, Error> {
+        // Interruptions are counted over all sessions; the requests of this one owe nothing yet.
+        self.budget.begin_anew();
         let filled = self.run(&mut session).await;
         match &filled {
             Ok(Filled::Stored) => session.close(),
@@ -202,6 +210,10 @@ impl<'a> Sending<'a> {
         }
         if kind == ErrorKind::NotFound {
             return Ok(Step::Lost(self.error(error)));
+        }
+        self.commits += u32::from(commit);
+        if self.commits == MAX_COMMITS {
+            return Err(self.error(error));
         }
         self.go_on(error, commit && size > 0, session, progress).await
     }
