@@ -18,8 +18,8 @@ use crate::{Descriptor, Error, Mismatch, Platform, media_type, verify};
 /// keys or a trailing newline travel with it.
 ///
 /// Docker's schema 1 is carried, not understood: such a manifest has neither configuration nor
-/// layers here, only [`fs_layers`](Self::fs_layers). Of a type that nobody here knows not even that
-/// is read, only what an index or a list of referrers says of any manifest.
+/// layers here, only [`fs_layers`](Self::fs_layers). So is a type that nobody here knows: what it
+/// lists where an image or an index does goes along with it, and nothing else is read.
 ///
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -49,17 +49,10 @@ struct Document {
     errors: Option<serde::de::IgnoredAny>,
 }
 
-/// What stands for layers in [`media_type::OCI_ARTIFACT`].
+/// What stands for layers in an artifact of before OCI 1.1.
 #[derive(Deserialize)]
 struct Artifact {
     blobs: Option<Vec<Descriptor>>,
-}
-
-impl Document {
-    /// Without children: what any manifest may say.
-    fn childless(self) -> Self {
-        Self { config: None, layers: None, manifests: None, ..self }
-    }
 }
 
 impl Manifest {
@@ -123,17 +116,17 @@ impl Manifest {
         let media_type = kind::decide(&document, carrier.as_deref(), signed).map_err(refuse)?;
         let (mut fs_layers, mut name) = (Vec::new(), None);
         match &*media_type {
-            kind if media_type::is_image(kind) || media_type::is_index(kind) => {}
             kind if media_type::is_schema1(kind) => {
                 fs_layers = schema1::blobs(&bytes).map_err(unreadable)?;
                 name = schema1::signed(&bytes);
                 document = Document::default();
             }
-            media_type::OCI_ARTIFACT => {
+            kind if media_type::is_artifact(kind) => {
                 let artifact: Artifact = serde_json::from_slice(&bytes).map_err(unreadable)?;
-                document = Document { layers: artifact.blobs, ..document.childless() };
+                (document.config, document.manifests) = (None, None);
+                document.layers = artifact.blobs;
             }
-            _ => document = document.childless(),
+            _ => {}
         }
         let mut descriptor = Descriptor::new(media_type, digest, bytes.len() as u64);
         descriptor.artifact_type = document.artifact_type.clone().filter(|kind| !kind.is_empty());
@@ -182,6 +175,11 @@ impl Manifest {
     /// One of the types of [`media_type::MANIFESTS`], or one that nobody here knows.
     pub fn media_type(&self) -> &str {
         &self.descriptor.media_type
+    }
+
+    /// Whether the body says of which type it is.
+    pub(crate) fn declares_type(&self) -> bool {
+        self.document.media_type.is_some()
     }
 
     /// Whether this is an index.

@@ -25,6 +25,8 @@ pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.man
 /// An artifact as the OCI image specification had it before version 1.1: it has blobs and no
 /// configuration.
 pub const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+/// The same as the ORAS project had it before that.
+pub const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
 
 /// A layer of Docker's schemas, compressed with gzip.
 pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
@@ -41,6 +43,7 @@ pub const MANIFESTS: &[&str] = &[
     DOCKER_SCHEMA1_SIGNED,
     DOCKER_SCHEMA1,
     OCI_ARTIFACT,
+    ORAS_ARTIFACT,
 ];
 
 /// Whether content of this type lists children: an image manifest, an index or an artifact, of any
@@ -57,6 +60,11 @@ pub fn is_index(media_type: &str) -> bool {
 /// Whether content of this type is an image manifest.
 pub fn is_image(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+/// Whether content of this type is an artifact that has blobs and no configuration.
+pub(crate) fn is_artifact(media_type: &str) -> bool {
+    matches!(media_type, OCI_ARTIFACT | ORAS_ARTIFACT)
 }
 
 /// Whether what has this type can be for a platform: an image of any schema, or an index of some.

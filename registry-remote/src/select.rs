@@ -264,7 +264,9 @@ pub(crate) async fn child(source: &dyn Source, entry: &Descriptor) -> Result<Man
         let mismatch = Mismatch::Digest { expected, actual };
         return Err(Error::Integrity { what: what(), mismatch });
     }
-    if manifest.media_type() != entry.media_type {
+    // Under a type that nobody knows, a body that is silent about its own decides.
+    let decides = !media_type::is_manifest(&entry.media_type) && !manifest.declares_type();
+    if manifest.media_type() != entry.media_type && !decides {
         let reason =
             format!("it is {} and its index says {}", manifest.media_type(), entry.media_type);
         return Err(Error::Manifest { what: what(), reason });

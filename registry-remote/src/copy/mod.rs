@@ -57,7 +57,8 @@ impl Wanted {
 /// # Errors
 ///
 /// Whatever the two sides meet; [`Error::NoPlatform`] where the index does not offer a platform.
-/// After an error the sink may hold blobs, and never a manifest that misses some.
+/// After an error the sink may hold blobs, and never a manifest that misses some, as far as its type
+/// is known.
 pub async fn copy(
     source: &Arc<dyn Source>,
     from: &Identifier,

@@ -17,7 +17,7 @@ impl Plan {
     /// # Errors
     ///
     /// Whatever the two sides meet. After an error the sink may hold blobs, and never a manifest
-    /// that misses some; the same is so where the future is dropped.
+    /// that misses some, as far as its type is known; the same is so where the future is dropped.
     pub async fn run(
         self,
         source: &Arc<dyn Source>,

@@ -4,8 +4,9 @@ use super::Document;
 use crate::media_type;
 
 /// Which type the bytes are of: what the carrier says, what the body says and what the body holds
-/// must not contradict each other; whoever is silent follows the others. What is of a foreign type is
-/// asked nothing else.
+/// must not contradict each other; whoever is silent follows the others. A carrier's foreign type says
+/// nothing of a body that is silent and reads as an image or an index; otherwise what is of a foreign
+/// type is asked nothing else.
 pub(super) fn decide(
     document: &Document,
     carrier: Option<&str>,
@@ -16,7 +17,9 @@ pub(super) fn decide(
         return no("it is an error document");
     }
     let declared = document.media_type.as_deref();
-    let foreign = carrier.filter(|carrier| is_foreign(carrier));
+    let reads_as_known =
+        document.manifests.is_some() || (document.config.is_some() && document.layers.is_some());
+    let foreign = carrier.filter(|carrier| is_foreign(carrier) && !reads_as_known);
     let carrier = carrier.filter(|carrier| media_type::is_manifest(carrier));
     let named = carrier.or(declared);
     match named.or(foreign) {

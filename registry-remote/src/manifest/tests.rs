@@ -201,7 +201,6 @@ fn a_foreign_type_is_carried_and_asked_nothing() {
         ("{}", said),
         (r#"{"layers":7,"config":"x"}"#, said),
         ("no JSON at all", said),
-        (&image(""), said),
     ] {
         let manifest = read(text.to_owned(), said).unwrap();
         assert_eq!((manifest.media_type(), manifest.bytes().as_ref()), (FOREIGN, text.as_bytes()));
@@ -225,14 +224,41 @@ fn a_foreign_type_is_carried_and_asked_nothing() {
 }
 
 #[test]
+fn m13_a_body_that_is_silent_about_its_type_and_reads_as_an_image_or_an_index_is_one() {
+    let entry = descriptor(media_type::OCI_MANIFEST);
+    let list = format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#);
+    for said in ["application/vnd.example.thing+json", "application/x-json"] {
+        let one = read(image(""), Some(said)).unwrap();
+        assert_eq!((one.media_type(), one.children().count()), (media_type::OCI_MANIFEST, 2));
+        let several = read(list.clone(), Some(said)).unwrap();
+        assert_eq!((several.media_type(), several.children().count()), (media_type::OCI_INDEX, 1));
+    }
+}
+
+#[test]
+fn what_a_foreign_type_lists_as_an_image_does_goes_along_with_it() {
+    const FOREIGN: &str = "application/vnd.example.thing+json";
+    let calls_itself = image(&format!(r#""mediaType":"{FOREIGN}","#));
+    let layer = descriptor(media_type::OCI_LAYER);
+    let no_config = format!(r#"{{"layers":[{layer}]}}"#);
+    for (text, children) in [(calls_itself, 2), (no_config, 1)] {
+        let manifest = read(text, Some(FOREIGN)).unwrap();
+        assert_eq!((manifest.media_type(), manifest.children().count()), (FOREIGN, children));
+        assert!(reason(manifest.check_understood("a:b").map(|()| manifest)).contains(FOREIGN));
+    }
+}
+
+#[test]
 fn an_artifact_of_before_oci_1_1_has_blobs_and_no_layers_of_an_image() {
     let blob = descriptor("application/x.signature");
     let text = format!(r#"{{"artifactType":"application/x.a","blobs":[{blob}],"config":{blob}}}"#);
-    let artifact = read(text, Some(media_type::OCI_ARTIFACT)).unwrap();
-    let types: Vec<_> = artifact.children().map(|child| child.media_type.as_str()).collect();
-    assert_eq!(types, ["application/x.signature"]);
-    assert!(reason(artifact.check_understood("a:b").map(|()| artifact)).contains("artifact"));
-    assert!(read(r#"{"blobs":7}"#, Some(media_type::OCI_ARTIFACT)).is_err());
+    for kind in [media_type::OCI_ARTIFACT, media_type::ORAS_ARTIFACT] {
+        let artifact = read(text.clone(), Some(kind)).unwrap();
+        let types: Vec<_> = artifact.children().map(|child| child.media_type.as_str()).collect();
+        assert_eq!(types, ["application/x.signature"]);
+        assert!(reason(artifact.check_understood("a:b").map(|()| artifact)).contains("artifact"));
+        assert!(read(r#"{"blobs":7}"#, Some(kind)).is_err());
+    }
     assert!(read(image(r#""blobs":7,"#), None).is_ok(), "an image has no such field");
 }
 

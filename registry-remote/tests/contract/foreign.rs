@@ -56,7 +56,11 @@ pub(crate) async fn entries_of_any_type_come_back(stand: &Stand) {
     let text = memory.add_blob("text/plain", "a text");
     let old = artifact(&memory, "");
     let other = foreign(&memory, r#"{"things": [7], "config": null}"#.to_owned());
-    let entries = [image.descriptor(), &disk, old.descriptor(), other.descriptor(), &text];
+    let layer = memory.add_blob(media_type::OCI_LAYER_GZIP, noise(3, 50));
+    let silent = format!(r#"{{"config":{},"layers":[{}]}}"#, json(&text), json(&layer));
+    let mut silent = foreign(&memory, silent).descriptor().clone();
+    FOREIGN.clone_into(&mut silent.media_type);
+    let entries = [image.descriptor(), &disk, old.descriptor(), other.descriptor(), &text, &silent];
     let index = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
         media_type::OCI_INDEX,
@@ -66,10 +70,13 @@ pub(crate) async fn entries_of_any_type_come_back(stand: &Stand) {
     memory.add_manifest(index.clone(), Some(tag("v1")));
     let mut source: Arc<dyn Source> = memory.clone();
     // And on, from a place to another.
-    for _ in 0..2 {
+    for n in 0..2 {
         let place = stand.place();
         transfer(&source, &place).await.unwrap();
         source = place.source().await.unwrap();
+        if n == 0 {
+            source.describe_blob(&layer.digest).await.unwrap();
+        }
         let index = Index::open(&source, &tag("v1").into()).await.unwrap();
         assert_eq!(index.entries().len(), entries.len());
         for entry in index.entries() {
