@@ -5,6 +5,7 @@
 
 mod connection;
 mod log;
+mod placeholders;
 mod reply;
 mod request;
 mod script;
@@ -27,7 +28,7 @@ pub use script::{Rule, Script, on};
 
 use crate::background::Background;
 use crate::registry::Registry;
-use reply::Placeholders;
+use placeholders::Placeholders;
 
 /// After this many requests an origin resets every connection: no test can run for ever.
 const REQUEST_LIMIT: usize = 20_000;

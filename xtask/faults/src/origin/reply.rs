@@ -1,10 +1,10 @@
 //! What an origin answers, as data: an answer of its own or the registry's, changed, cut, slowed down or withheld.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::request::Request;
+use super::{placeholders::Placeholders, request::Request};
 use crate::content::Repeated;
 
 /// A complete, honest answer, before any fault is laid over it.
@@ -337,61 +337,6 @@ fn asked(range: &str, total: u64) -> Option<(u64, u64)> {
     let from = from.parse().ok()?;
     let end = if last.is_empty() { total } else { last.parse::<u64>().ok()?.checked_add(1)? };
     (from < end.min(total)).then_some((from, end.min(total)))
-}
-
-/// What placeholders stand for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Placeholders {
-    /// Name and `host:port` of every origin.
-    pub(super) hosts: Vec<(String, String)>,
-    pub(super) visit: u32,
-}
-
-impl Placeholders {
-    fn fill(&self, text: &str, request: &Request) -> String {
-        let mut filled = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, tail)) = rest.split_once('{') {
-            filled.push_str(before);
-            let known =
-                tail.split_once('}').and_then(|(n, after)| Some((self.value(n, request)?, after)));
-            if let Some((value, after)) = known {
-                filled.push_str(&value);
-                rest = after;
-            } else {
-                filled.push('{');
-                rest = tail;
-            }
-        }
-        filled.push_str(rest);
-        filled
-    }
-
-    fn value(&self, name: &str, request: &Request) -> Option<String> {
-        match name {
-            "path" => Some(request.path().to_owned()),
-            "query" => Some(request.query().to_owned()),
-            "target" => Some(request.target.clone()),
-            "body-end" => Some(request.body_length.saturating_sub(1).to_string()),
-            "visit" => Some(self.visit.to_string()),
-            "now" => Some(httpdate::fmt_http_date(SystemTime::now())),
-            _ => match name.strip_prefix("now+") {
-                Some(seconds) => {
-                    let later = Duration::from_secs(seconds.parse().ok()?);
-                    Some(httpdate::fmt_http_date(SystemTime::now() + later))
-                }
-                None => self.host(name),
-            },
-        }
-    }
-
-    fn host(&self, name: &str) -> Option<String> {
-        let host = |name: &str| self.hosts.iter().find(|(key, _)| key == name).map(|(_, h)| h);
-        match name.strip_suffix(".port") {
-            Some(name) => host(name)?.rsplit(':').next().map(str::to_owned),
-            None => host(name).cloned(),
-        }
-    }
 }
 
 fn reason(status: u16) -> &'static str {
