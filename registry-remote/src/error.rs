@@ -64,7 +64,7 @@ pub enum Error {
         wanted: Box<Platform>,
         /// What the index offers.
         offered: Vec<Platform>,
-        /// Which image it is, where that was not asked for alone.
+        /// Which image of which place it is, in a copy, which may be of many.
         image: Option<String>,
     },
     /// A request that this store, this registry or this program does not offer.

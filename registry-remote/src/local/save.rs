@@ -30,13 +30,18 @@ pub(crate) async fn save(
 /// Where the blob is put together; `None` once it is at its path. While another process is at it,
 /// this waits for that one, unless nothing comes of it.
 async fn draft_of(blob: &Descriptor, path: &Path) -> Result<Option<Draft>, Error> {
+    let directory = parent(path).to_owned();
+    blocking(move || {
+        sweep(&directory);
+        Ok(())
+    })
+    .await?;
     loop {
         let (wanted, path) = (blob.clone(), path.to_owned());
         let claimed = blocking(move || {
             if fs::symlink_metadata(&path).is_ok_and(|there| there.is_dir()) {
                 return Err(Error::local("replace", &path)(io::ErrorKind::IsADirectory.into()));
             }
-            sweep(parent(&path));
             claim(&path, &wanted, || is_saved(&wanted, &path))
         });
         match claimed.await? {
