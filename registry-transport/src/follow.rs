@@ -215,7 +215,7 @@ async fn call(
     let mut answer = match answer.map_err(|what| Error::new(ErrorKind::Timeout, what)) {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(no_answer(error, method, url)),
-        Err(late) => return Err(late.with_request(method, url).with_class(Class::Ambiguous)),
+        Err(late) => return Err(late.with_request(method, url).with_class(Class::Unknown)),
     };
     if !inner.finished {
         answer = log::answer(url, answer);

@@ -59,7 +59,7 @@ pub enum Replay {
     /// Sending it twice does what sending it once does: it may be sent again after any failure.
     Safe,
     /// Sending it twice leaves something behind that goes away by itself, such as an upload session that nobody uses: it may
-    /// be sent again after any failure, but only twice after one that leaves the outcome open.
+    /// be sent again after any failure, but only twice where no answer came.
     Twice,
     /// It is sent again only when it provably was not processed; anything else is for the caller to probe.
     Unsent,

@@ -24,6 +24,8 @@ pub(crate) enum Class {
     Transient,
     /// It may work in a moment; the request may have been processed.
     Ambiguous,
+    /// It may work in a moment, and nobody said what came of the request.
+    Unknown,
     /// The server asks for patience.
     Throttled,
     /// The server asks for patience; the request may have been processed.
@@ -43,7 +45,12 @@ pub(crate) enum Class {
 impl Class {
     /// Whether the request may have been processed.
     pub(crate) fn is_doubtful(self) -> bool {
-        matches!(self, Self::Ambiguous | Self::NoAnswer | Self::Once | Self::Overloaded)
+        self.is_unknown() || matches!(self, Self::Ambiguous | Self::Once)
+    }
+
+    /// Whether it may have been, and no answer denies it.
+    pub(crate) fn is_unknown(self) -> bool {
+        matches!(self, Self::Unknown | Self::NoAnswer | Self::Overloaded)
     }
 
     /// Whether the server asks for patience.
@@ -115,10 +122,10 @@ pub(crate) struct Spent {
     pub(crate) refused: u32,
     /// Of those, after something worth one more try.
     pub(crate) once: u32,
-    /// Of those, although it may have been processed.
-    pub(crate) doubtful: u32,
     /// Resends that were free.
     pub(crate) free: u32,
+    /// Resends, free or not, although nobody said what came of the request.
+    pub(crate) unknown: u32,
     /// Since the first failure.
     pub(crate) elapsed: Duration,
 }
@@ -126,6 +133,7 @@ pub(crate) struct Spent {
 impl Spent {
     /// Charges a resend after a failure of `class`.
     pub(crate) fn charge(&mut self, class: Class, next: Next) {
+        self.unknown += u32::from(class.is_unknown());
         if next == Next::Free {
             self.free += 1;
             return;
@@ -133,7 +141,6 @@ impl Spent {
         self.retries += 1;
         self.refused += u32::from(class == Class::Refused);
         self.once += u32::from(matches!(class, Class::Once | Class::Misplaced));
-        self.doubtful += u32::from(class.is_doubtful());
     }
 }
 
@@ -174,7 +181,7 @@ pub(crate) fn next(
     let exhausted = spent.retries + 1 >= policy.attempts
         || (class == Class::Refused && spent.refused >= 2)
         || (matches!(class, Class::Once | Class::Misplaced) && spent.once >= 1)
-        || (class.is_doubtful() && replay == Replay::Twice && spent.doubtful >= 2);
+        || (class.is_unknown() && replay == Replay::Twice && spent.unknown >= 2);
     let wait = match (retry_after, class) {
         (Some(asked), _) => patience(asked, jitter),
         (None, Class::Refused) => policy.refused.mul_f64(0.2 + 0.8 * jitter),

@@ -119,7 +119,7 @@ impl RetryPolicy {
         match (said, error.class()) {
             (Some(false), _) => Class::Permanent,
             // As often as the policy says, and only if it may have been processed twice.
-            (Some(true), Class::Permanent | Class::Once | Class::Misplaced) => Class::Ambiguous,
+            (Some(true), Class::Permanent | Class::Once | Class::Misplaced) => Class::Unknown,
             (_, class) => class,
         }
     }

@@ -223,10 +223,11 @@ fn token_refused(error: Error) -> Error {
     error.with_kind(ErrorKind::TokenRefused).with_class(Class::Permanent)
 }
 
-/// A token may be asked for again after any failure that passes by, but not as often as anything else: at most twice.
+/// A token may be asked for again after any failure that passes by, but not as often as anything else: at most twice,
+/// whatever was answered.
 fn from_token_endpoint(error: Error) -> Error {
     let class = match error.class() {
-        Class::Transient | Class::Once | Class::Misplaced => Class::Ambiguous,
+        Class::Transient | Class::Ambiguous | Class::Once | Class::Misplaced => Class::Unknown,
         class => class,
     };
     error.with_class(class).at_token_endpoint()

@@ -340,12 +340,13 @@ async fn a22_a_head_that_is_denied_is_asked_once_as_a_get_for_the_reason() {
 }
 
 #[tokio::test]
-async fn what_leaves_something_behind_is_repeated_twice_at_most() {
-    for (status, want) in [(502, 3), (429, 6)] {
-        let world = failing(99, Reply::new(status));
+async fn what_leaves_something_behind_is_repeated_twice_at_most_where_no_answer_came() {
+    let unanswered = Reply::new(200).unsaid(End::Rst);
+    for (reply, want) in [(unanswered, 3), (Reply::new(502), 6), (Reply::new(429), 6)] {
+        let world = failing(99, reply.clone());
         let request = world.request(Method::POST, PATH).replay(Replay::Twice);
         world.transport.send(request).await.unwrap_err();
-        assert_eq!(world.count("A"), want, "{status}");
+        assert_eq!(world.count("A"), want, "{reply:?}");
     }
 }
 

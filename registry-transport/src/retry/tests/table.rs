@@ -43,7 +43,7 @@ fn table() -> String {
         let cells = columns.iter().map(|(_, replay)| persistent(class, *replay)).collect();
         (name.to_owned(), cells)
     });
-    let late = columns.iter().map(|(_, replay)| persistent(Class::Ambiguous, *replay)).collect();
+    let late = columns.iter().map(|(_, replay)| persistent(Class::Unknown, *replay)).collect();
     let rows = rows.into_iter().chain([("no answer in time".to_owned(), late)]);
     section(&mut text, "No answer", &columns, &rows.collect::<Vec<_>>());
 
