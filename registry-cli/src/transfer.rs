@@ -49,6 +49,10 @@ pub(crate) async fn transfer(
     for tag in report.roots.iter().flat_map(|root| &root.skipped) {
         session.note(&format!("left alone: {tag}, which names something else there"));
     }
+    for refused in &report.refused {
+        let (digest, kind) = (&refused.digest, &refused.media_type);
+        session.note(&format!("left out: {digest}, since {kind} is not taken there"));
+    }
     if left_out > 0 {
         let layers = progress::count(left_out, "layer");
         session.note(&format!("left out: {layers} not for redistribution; see --nondistributable"));

@@ -239,6 +239,15 @@ impl Error {
         codes.into_iter().any(|code| *code == ErrorCode::ManifestBlobUnknown)
     }
 
+    /// Whether a registry does not take a manifest for what it is.
+    pub(crate) fn is_manifest_refused(&self) -> bool {
+        let Self::Registry { source, .. } = self else { return false };
+        let is_about_it =
+            |code: &ErrorCode| matches!(code, ErrorCode::ManifestInvalid | ErrorCode::Unsupported);
+        source.status().is_some_and(|status| status.as_u16() == 415)
+            || source.diagnostics().iter().any(|diagnostic| is_about_it(&diagnostic.code))
+    }
+
     /// Shapes an [`io::Error`] of this machine: `.map_err(Error::local("create", &path))`.
     pub(crate) fn local(
         action: &'static str,

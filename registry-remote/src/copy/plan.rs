@@ -137,6 +137,18 @@ impl Plan {
         self.blobs.iter().fold(0, |sum, blob| sum.saturating_add(blob.size))
     }
 
+    /// Whether the rest is of use without this manifest: it only goes along, nothing lists it, and its
+    /// type is one that not every registry takes.
+    pub(super) fn is_optional(&self, manifest: &Manifest) -> bool {
+        let (digest, kind) = (manifest.digest(), manifest.media_type());
+        let mut roots = self.roots.iter().filter(|root| root.descriptor.digest == *digest);
+        let lists = |parent: &Manifest| parent.children().any(|child| child.digest == *digest);
+        !media_type::is_image(kind)
+            && !media_type::is_index(kind)
+            && roots.all(|root| root.companion)
+            && !self.manifests().any(lists)
+    }
+
     pub(super) fn retain_blobs(&mut self, is_missing: impl Fn(&Digest) -> bool) {
         self.blobs.retain(|blob| is_missing(&blob.digest));
     }

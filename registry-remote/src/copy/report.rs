@@ -12,6 +12,9 @@ pub struct Report {
     pub root: Descriptor,
     /// Everything that was asked for, then what went along with it.
     pub roots: Vec<Root>,
+    /// Manifests that were to go along, of types that the sink turned out not to take; the
+    /// [`roots`](Self::roots) are without them.
+    pub refused: Vec<Descriptor>,
     /// Manifests written; none where everything was there.
     pub manifests: usize,
     /// Blobs whose bytes moved.
@@ -26,7 +29,13 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(root: Descriptor, roots: Vec<Root>) -> Self {
-        Self { root, roots, manifests: 0, written: 0, present: 0, mounted: 0, bytes: 0 }
+        let refused = Vec::new();
+        Self { root, roots, refused, manifests: 0, written: 0, present: 0, mounted: 0, bytes: 0 }
+    }
+
+    pub(super) fn refuse(&mut self, manifest: Descriptor) {
+        self.roots.retain(|root| root.descriptor.digest != manifest.digest);
+        self.refused.push(manifest);
     }
 
     pub(super) fn count(&mut self, stored: Stored, bytes: u64) {

@@ -111,13 +111,22 @@ impl Plan {
                 let (source, sink) = (Arc::clone(source), Arc::clone(sink));
                 let allowance = Arc::clone(&allowance);
                 let tags: Vec<_> = self.tags(manifest.digest()).cloned().collect();
+                let is_optional = self.is_optional(&manifest);
                 async move {
                     let ends = Ends { source: &source, sink: sink.as_ref(), allowance: &allowance };
-                    ends.put_manifest(&manifest, &tags, 0).await?;
-                    Ok((manifest.descriptor().clone(), tags))
+                    let descriptor = manifest.descriptor().clone();
+                    match ends.put_manifest(&manifest, &tags, 0).await {
+                        Ok(()) => Ok((descriptor, Some(tags))),
+                        Err(error) if is_optional && error.is_manifest_refused() => {
+                            tracing::info!(manifest = %descriptor.digest, %error, "left out");
+                            Ok((descriptor, None))
+                        }
+                        Err(error) => Err(error),
+                    }
                 }
             };
             for_each(wave, options, put, |(manifest, tags)| {
+                let Some(tags) = tags else { return report.refuse(manifest) };
                 report.manifests += 1;
                 events.tell(|| CopyEvent::Manifest { manifest, tags });
             })
