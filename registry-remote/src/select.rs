@@ -281,7 +281,7 @@ pub(crate) async fn foreign(
     entry: &Descriptor,
     allowance: &Allowance,
 ) -> Result<Option<Manifest>, Error> {
-    if entry.embedded().is_some() {
+    if !may_be_foreign(entry) {
         return Ok(None);
     }
     match source.describe_blob(&entry.digest).await {
@@ -289,11 +289,15 @@ pub(crate) async fn foreign(
         // Of what else there is to say, whoever reads the blob is told.
         _ => return Ok(None),
     }
-    allowance.count(1)?;
     match read(source, entry, allowance).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         found => found.map(Some),
     }
+}
+
+/// Whether an entry may be a manifest, although its type does not say so.
+pub(crate) fn may_be_foreign(entry: &Descriptor) -> bool {
+    !entry.is_manifest() && entry.media_type.ends_with("+json") && entry.embedded().is_none()
 }
 
 /// Refuses an image that stands alone for the first platform that its configuration contradicts.

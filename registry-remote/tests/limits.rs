@@ -18,7 +18,7 @@ use registry_remote::{
 };
 use stage::{Stage, image, image_with, index, json, noise, tag};
 
-/// A memory that counts how often it is asked for a manifest.
+/// A memory that counts how often it is asked for a manifest, or about a blob.
 #[derive(Debug, Default)]
 struct Counting {
     memory: Memory,
@@ -44,6 +44,11 @@ impl Source for Counting {
 
     async fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<ByteStream, Error> {
         self.memory.open_blob(blob, offset).await
+    }
+
+    async fn describe_blob(&self, digest: &Digest) -> Result<Descriptor, Error> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.memory.describe_blob(digest).await
     }
 
     async fn referrers_of(
@@ -123,6 +128,26 @@ async fn more_manifests_than_a_copy_may_read_are_not_asked_for() {
     let said = refused(plan(&source, &options).await);
     let expected = "the number of manifests in a stranger exceeds the limit of 4 manifests";
     assert_eq!(said, expected);
+    assert_eq!(source.asked(), 1);
+}
+
+#[tokio::test]
+async fn entries_of_any_type_are_asked_about_where_they_may_be_manifests_and_each_counts() {
+    let source = Arc::new(Counting::default());
+    let blobs = |kind: &str| {
+        let blob = |n| source.memory.add_blob(kind, noise(n, 10));
+        (0..5).map(blob).collect::<Vec<_>>()
+    };
+    let mut options = CopyOptions::default();
+    options.limits.manifests = 5;
+    for (kind, asked) in [("application/x-disk", 1), ("application/vnd.example.v1+json", 6)] {
+        listing(&source.memory, &blobs(kind));
+        source.asked();
+        assert_eq!(plan(&source, &options).await.unwrap().blobs().len(), 5);
+        assert_eq!(source.asked(), asked, "{kind}");
+    }
+    options.limits.manifests = 4;
+    refused(plan(&source, &options).await);
     assert_eq!(source.asked(), 1);
 }
 

@@ -180,13 +180,13 @@ impl Walk<'_> {
         }
         for depth in 1.. {
             let Level { manifests, others } = self.below(&new)?;
-            let ends = self.ends;
-            let asked = in_order(others, ends.options.jobs, |below| foreign(ends, below));
-            let foreign: Vec<_> = asked.await?.into_iter().flatten().collect();
-            if manifests.is_empty() && foreign.is_empty() {
+            if manifests.is_empty() && others.is_empty() {
                 break;
             }
+            let ends = self.ends;
             ends.allowance.level(depth)?;
+            let asked = in_order(others, ends.options.jobs, |below| foreign(ends, below));
+            let foreign: Vec<_> = asked.await?.into_iter().flatten().collect();
             subjects.extend(manifests.iter().map(|below| below.descriptor.digest.clone()));
             for (manifest, _) in &foreign {
                 if self.seen.insert(manifest.digest().clone()) {
@@ -219,11 +219,11 @@ impl Walk<'_> {
             let new = manifests.filter(|child| self.seen.insert(child.digest.clone()));
             level.manifests.extend(new.map(below));
             self.ends.allowance.count(level.manifests.len() - before)?;
-            let others = manifest.manifests().iter().filter(|entry| {
-                !entry.is_manifest() && !media_type::is_nondistributable(&entry.media_type)
-            });
+            let before = level.others.len();
+            let others = manifest.manifests().iter().filter(|entry| select::may_be_foreign(entry));
             let new = others.filter(|entry| self.asked.insert(entry.digest.clone()));
             level.others.extend(new.map(below));
+            self.ends.allowance.count(level.others.len() - before)?;
         }
         Ok(level)
     }
