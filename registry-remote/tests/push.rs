@@ -296,6 +296,28 @@ async fn p06_an_index_brings_the_manifests_that_turn_out_to_be_missing() {
 }
 
 #[tokio::test]
+async fn p06_an_entry_that_is_no_blob_is_not_brought_as_one() {
+    let memory = Arc::new(Memory::new());
+    let amd = image(&memory, &[noise(1, 10)], None);
+    let thing = Manifest::new(r#"{"things":[7]}"#, Some("application/vnd.example.v1+json"), "test")
+        .unwrap();
+    memory.add_manifest(thing.clone(), None);
+    let outer = stage::index(&memory, &[(&amd, "linux/amd64"), (&thing, "linux/arm64")], "v1");
+    let said = Reply::new(200)
+        .header("Content-Type", amd.media_type())
+        .header("Docker-Content-Digest", amd.digest().to_string())
+        .body(amd.bytes().clone());
+    let there = on("HEAD", format!("*/manifests/{}", amd.digest())).always(said);
+    let script = Script::registry(Scripted::new().with_whole_indexes()).rule(there);
+    let stage = origin::Stage::single(script).unwrap();
+    stage::push(&memory, &remote(&hasty(), stage.host(), "app"), "v1").await;
+    let held = stage.origin("A").unwrap().registry();
+    let held = held.repository("app").unwrap();
+    assert_eq!(held.tags["v1"], outer.digest().to_string());
+    assert_eq!(held.manifests.len(), 3, "{:?}", held.manifests.keys());
+}
+
+#[tokio::test]
 async fn what_was_deleted_is_not_mounted_from_where_it_was() {
     let stage = Stage::start().await;
     let memory = Arc::new(Memory::new());

@@ -9,7 +9,7 @@ use super::{
     CopyEvent, CopyOptions, Plan, Report, cancelled, discover::child, unless_cancelled,
     watch::Watched,
 };
-use crate::{Descriptor, Error, Manifest, Sink, Source, limits::Allowance};
+use crate::{Descriptor, Error, Manifest, Sink, Source, limits::Allowance, select};
 
 impl Plan {
     /// Does what is planned.
@@ -172,6 +172,14 @@ impl Ends<'_> {
             self.allowance.read(descriptor.size)?;
             let child = child(self.source.as_ref(), descriptor).await?;
             Box::pin(self.put_manifest(&child, &[], level + 1)).await?;
+        }
+        for entry in manifest.manifests().iter().filter(|entry| select::may_be_foreign(entry)) {
+            self.allowance.count(1)?;
+            let found = select::foreign(self.source.as_ref(), entry, self.allowance).await?;
+            if let Some(child) = found {
+                self.allowance.level(level + 1)?;
+                Box::pin(self.put_manifest(&child, &[], level + 1)).await?;
+            }
         }
         Ok(true)
     }

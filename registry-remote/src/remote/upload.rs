@@ -34,7 +34,9 @@ pub(super) use self::{
     session::Session,
 };
 use super::Remote;
-use crate::{Descriptor, Error, Manifest, Source, Stored, media_type, read_blob};
+use crate::{
+    Descriptor, Error, ErrorKind, Manifest, Source, Stored, media_type, read_blob, select,
+};
 
 /// Blobs up to this size are sent in the very request that begins their upload, bytes.
 const SINGLE_POST: u64 = 64 << 10;
@@ -92,6 +94,14 @@ pub(super) async fn repair(
         missing.extend(&uploads);
     }
     for upload in missing {
+        // Of an index, it may be a manifest of a type that is not known.
+        if manifest.is_index()
+            && select::may_be_foreign(upload.descriptor)
+            && let Err(error) = source.describe_blob(&upload.descriptor.digest).await
+            && error.kind() == ErrorKind::NotFound
+        {
+            continue;
+        }
         tracing::info!(blob = %upload.descriptor.digest, "the registry misses it; sending it again");
         remote.client.state().places.forget(&remote.registry, &upload.descriptor.digest).await;
         upload.run(Begin::Plain).await?;
