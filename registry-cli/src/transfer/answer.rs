@@ -122,11 +122,11 @@ impl Planned {
 
     pub(super) fn summary(&self) -> String {
         format!(
-            "would write {}, {} of {}, with about {} requests",
+            "would write {}, {} of {}, with about {}",
             progress::count(self.manifests, "manifest"),
             progress::count(self.blobs, "blob"),
             progress::size(self.bytes),
-            self.requests,
+            progress::count(self.requests, "request"),
         )
     }
 }
